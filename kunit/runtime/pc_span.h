@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The copies of a dual bitmap, and words that are expected of them.
+ */
+#ifndef _PC_SPAN_H
+#define _PC_SPAN_H
+
+enum pc_copy {
+	PC_PRIMARY,
+	PC_SECONDARY,
+	PC_COPIES,
+};
+
+/**
+ * struct pc_span - a number of equal words
+ * @value: each word
+ * @count: how many
+ */
+struct pc_span {
+	unsigned long value;
+	unsigned long count;
+};
+
+#endif /* _PC_SPAN_H */

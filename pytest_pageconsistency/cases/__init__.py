@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Declared cases: a body runs against the oracle and leaves a Program behind."""
+
+from pytest_pageconsistency.cases.program import OPERATIONS, Observes, Op, Program, Step
+from pytest_pageconsistency.cases.recorder import BitmapRecorder, Recorder, record
+from pytest_pageconsistency.cases.replay import State, replay
+
+__all__ = [
+    "OPERATIONS",
+    "BitmapRecorder",
+    "Observes",
+    "Op",
+    "Program",
+    "Recorder",
+    "State",
+    "Step",
+    "record",
+    "replay",
+]

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Programs become C: a suite that reports to us, or one that stands on its own."""
+
+from pytest_pageconsistency.generate.export import export_suite
+from pytest_pageconsistency.generate.suite import SUITE_NAME, Suite, SuiteCase, make_suite
+
+__all__ = ["SUITE_NAME", "Suite", "SuiteCase", "export_suite", "make_suite"]

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The Jinja2 environment for C templates."""
+
+from __future__ import annotations
+
+import jinja2
+
+from pytest_pageconsistency.resources import templates_directory
+
+
+def render(template: str, **context: object) -> str:
+    """The text of a template; an undefined variable is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_directory()),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701  # C, not HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(context)
