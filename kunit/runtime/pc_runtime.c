@@ -45,8 +45,9 @@ static void pc_print_line(struct pc_case *c)
 {
 	if (!c->used)
 		return;
-	kunit_info(c->test, "pc %010llx %u%s\n", c->id, c->line++,
-		   c->text);
+	kunit_info(c->test, "pc %010llx %u%s\n", c->id, c->line, c->text);
+	/* kunit_info() evaluates its arguments more than once. */
+	c->line++;
 	c->used = 0;
 }
 

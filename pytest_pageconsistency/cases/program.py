@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_pageconsistency.oracle import Abi, DualBitmap
 
@@ -73,12 +73,13 @@ OPERATIONS: Mapping[Op, Operation] = {
 class Step(NamedTuple):
     """One operation on one bitmap of the case, and what the oracle observed.
 
-    `source` is the file and line of the case that took the step.
+    `args` are integers, a copy's name or bytes, as OPERATIONS names them; `expected` are bits (0 or
+    1) or words. `source` is the file and line of the case that took the step.
     """
 
     op: Op
     bitmap: int
-    args: tuple[int | str | bytes, ...]
+    args: tuple[Any, ...]
     expected: tuple[int, ...]
     source: tuple[str, int]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from pytest_pageconsistency.cases.program import Op, Program, Step
 from pytest_pageconsistency.oracle import SECONDARY, Abi, DualBitmap, RetryResult, consistent_word
@@ -170,9 +171,7 @@ class BitmapRecorder:
         self._record(Op.GUARD, (), _BIT[True])
         return True
 
-    def _record(
-        self, op: Op, args: tuple[int | str | bytes, ...], expected: tuple[int, ...]
-    ) -> None:
+    def _record(self, op: Op, args: tuple[Any, ...], expected: tuple[int, ...]) -> None:
         self._steps.append(Step(op, self._number, args, expected, _caller(3)))
 
     def _ulong(self, value: int) -> int:

@@ -26,7 +26,7 @@ def replay(program: Program, steps: int) -> State:
     state: State = []
     for step in program.steps[:steps]:
         if step.op is Op.NEW:
-            state.append(DualBitmap(program.abi, *step.args))  # type: ignore[arg-type]  # (nbits, fill)
+            state.append(DualBitmap(program.abi, *step.args))
         elif write := _WRITES.get(step.op):
             write(state[step.bitmap], *step.args)
     return state

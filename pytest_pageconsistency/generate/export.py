@@ -60,7 +60,7 @@ def _plain(number: int, step: Step) -> list[str]:
     op, args = step.op, step.args
     db = f"db[{step.bitmap}]"
     if op is Op.NEW:
-        return [f"pc_new(test, &{db}, {literals.uint(_int(args[0]))}, {args[1]:#04x});"]
+        return [f"pc_new(test, &{db}, {literals.uint(args[0])}, {args[1]:#04x});"]
     if op is Op.INIT:
         return [f"{_call(step)};"]
     if op in statements.BIT_CALLS or op is Op.CONSISTENT_WORD:
@@ -69,14 +69,14 @@ def _plain(number: int, step: Step) -> list[str]:
         return [_equal(_call(step), literals.ulong(step.expected[0]))]
     if op is Op.GUARD:
         return [_truth(f"pc_guards_intact(&{db})", 1)]
-    words = f"{db}.bitmap[{_COPIES[str(args[0])]}]"
+    words = f"{db}.bitmap[{_COPIES[args[0]]}]"
     if op in RETRIES:
         return _plain_retry(step, db, words)
     if op is Op.FLIP:
-        bit = literals.ulong(_int(args[1]))
+        bit = literals.ulong(args[1])
         return [f"{words}[BIT_WORD({bit})] ^= BIT_MASK({bit});"]
     if op is Op.WRITE_WORD:
-        return [f"{words}[{args[1]}] = {literals.word(_int(args[2]))};"]
+        return [f"{words}[{args[1]}] = {literals.word(args[2])};"]
     if op is Op.SCRIBBLE:
         return [f"memcpy((u8 *){words} + {args[1]}, step_{number}, sizeof(step_{number}));"]
     if op is Op.WORD:
@@ -89,7 +89,7 @@ def _plain(number: int, step: Step) -> list[str]:
 def _plain_retry(step: Step, db: str, words: str) -> list[str]:
     _, bit, bad_reads = step.args
     value, primary_reads, secondary_reads, relaxes, barriers = step.expected
-    watch = f"pc_watch(&{db}, {words}, {literals.ulong(_int(bit))}, {bad_reads});"
+    watch = f"pc_watch(&{db}, {words}, {literals.ulong(bit)}, {bad_reads});"
     counts = {
         "reads[0]": primary_reads,
         "reads[1]": secondary_reads,
@@ -124,8 +124,3 @@ def _inlined(name: str) -> str:
     body = body.rpartition("\n#endif")[0]
     lines = (line for line in body.splitlines() if not line.startswith("#include"))
     return "\n".join(lines).strip("\n")
-
-
-def _int(value: object) -> int:
-    assert isinstance(value, int)
-    return value

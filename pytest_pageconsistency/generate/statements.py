@@ -40,9 +40,7 @@ def arrays(program: Program) -> Iterator[str]:
     """Constant data that a step's statement refers to as `step_<number>`."""
     for number, step in enumerate(program.steps, 1):
         if step.op is Op.SCRIBBLE:
-            data = step.args[-1]
-            assert isinstance(data, bytes)
-            yield _array("u8", number, (f"{byte:#04x}" for byte in data))
+            yield _array("u8", number, (f"{byte:#04x}" for byte in step.args[-1]))
         elif step.op is Op.WORDS and step.expected:
             yield _array("struct pc_span", number, literals.spans(step.expected))
 
@@ -50,12 +48,12 @@ def arrays(program: Program) -> Iterator[str]:
 def call(step: Step) -> str:
     """The call of the function under test."""
     if step.op in BIT_CALLS:
-        return f"{BIT_CALLS[step.op]}(&db{step.bitmap}, {_ulong(step.args[0])})"
+        return f"{BIT_CALLS[step.op]}(&db{step.bitmap}, {literals.ulong(step.args[0])})"
     if step.op is Op.CONSISTENT_RETRY:
-        return f"dual_bitmap_consistent(&db{step.bitmap}, {_ulong(step.args[1])})"
+        return f"dual_bitmap_consistent(&db{step.bitmap}, {literals.ulong(step.args[1])})"
     if step.op is Op.CONSISTENT_WORD:
         primary, secondary = step.args
-        return f"dual_bitmap_consistent_word({_word(primary)}, {_word(secondary)})"
+        return f"dual_bitmap_consistent_word({literals.word(primary)}, {literals.word(secondary)})"
     name = "init" if step.op is Op.INIT else "validate"
     return f"dual_bitmap_{name}(&db{step.bitmap})"
 
@@ -65,7 +63,7 @@ def observed(number: int, step: Step) -> list[str]:
     op, bitmap, args = step.op, step.bitmap, step.args
     if op is Op.NEW:
         nbits, fill = args
-        new = f"pc_new(c, &db{bitmap}, {bitmap}, {_uint(nbits)}, {fill:#04x})"
+        new = f"pc_new(c, &db{bitmap}, {bitmap}, {literals.uint(nbits)}, {fill:#04x})"
         return [f"if (!{new})", "\treturn;"]
     if op is Op.INIT:
         return [f"{call(step)};"]
@@ -75,18 +73,19 @@ def observed(number: int, step: Step) -> list[str]:
         return [f"pc_word(c, {number}, {call(step)}, {literals.ulong(step.expected[0])});"]
     if op is Op.GUARD:
         return [f"pc_guard(c, {number}, {bitmap});"]
-    copy = COPY_ENUMERATORS[str(args[0])]
+    copy = COPY_ENUMERATORS[args[0]]
     if op in (Op.CONSISTENT_RETRY, Op.VALIDATE_RETRY):
         return _observed_retry(number, step, copy)
     if op is Op.FLIP:
-        return [f"pc_flip(c, {bitmap}, {copy}, {_ulong(args[1])});"]
+        return [f"pc_flip(c, {bitmap}, {copy}, {literals.ulong(args[1])});"]
     if op is Op.WRITE_WORD:
-        return [f"pc_write_word(c, {bitmap}, {copy}, {_ulong(args[1])}, {_word(args[2])});"]
+        place = f"{bitmap}, {copy}, {literals.ulong(args[1])}"
+        return [f"pc_write_word(c, {place}, {literals.word(args[2])});"]
     if op is Op.SCRIBBLE:
-        target = f"{bitmap}, {copy}, {_ulong(args[1])}"
+        target = f"{bitmap}, {copy}, {literals.ulong(args[1])}"
         return [f"pc_scribble(c, {target}, step_{number}, sizeof(step_{number}));"]
     if op is Op.WORD:
-        value = f"pc_words_of(c, {bitmap}, {copy})[{_ulong(args[1])}]"
+        value = f"pc_words_of(c, {bitmap}, {copy})[{literals.ulong(args[1])}]"
         return [f"pc_word(c, {number}, {value}, {literals.word(step.expected[0])});"]
     if not step.expected:
         return []
@@ -95,7 +94,9 @@ def observed(number: int, step: Step) -> list[str]:
 
 def _observed_retry(number: int, step: Step, copy: str) -> list[str]:
     _, bit, bad_reads = step.args
-    watch = f"pc_watch(c, &db{step.bitmap}, {step.bitmap}, {copy}, {_ulong(bit)}, {bad_reads});"
+    watch = (
+        f"pc_watch(c, &db{step.bitmap}, {step.bitmap}, {copy}, {literals.ulong(bit)}, {bad_reads});"
+    )
     value, *counts = step.expected
     counted = ", ".join(map(str, counts))
     return [
@@ -110,18 +111,3 @@ def _array(kind: str, number: int, items: Iterator[str] | list[str]) -> str:
         f"\tstatic const {kind} step_{number}[] = {{\n"
         f"{literals.initialiser(items, indent=chr(9) * 2)}\n\t}};\n"
     )
-
-
-def _ulong(value: object) -> str:
-    assert isinstance(value, int)
-    return literals.ulong(value)
-
-
-def _word(value: object) -> str:
-    assert isinstance(value, int)
-    return literals.word(value)
-
-
-def _uint(value: object) -> str:
-    assert isinstance(value, int)
-    return literals.uint(value)

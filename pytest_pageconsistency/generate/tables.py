@@ -19,10 +19,10 @@ class Table:
     words: list[int] = field(default_factory=list)
     spans: list[str] = field(default_factory=list)
 
-    def more(self, values: Iterable[object]) -> int:
+    def more(self, values: Iterable[int]) -> int:
         """Append words that do not fit a row; where they begin."""
         start = len(self.words)
-        self.words += map(_int, values)
+        self.words += values
         return start
 
     def bytes_text(self) -> str:
@@ -52,7 +52,7 @@ def make_table(program: Program) -> Table:
 def _flag_and_value(table: Table, step: Step) -> tuple[int | str, int]:
     op, args, expected = step.op, step.args, step.expected
     if op in _BIT_OPS:
-        return expected[0], _int(args[0])
+        return expected[0], args[0]
     if op in (Op.INIT, Op.GUARD):
         return (expected or (0,))[0], 0
     if op is Op.VALIDATE:
@@ -61,16 +61,15 @@ def _flag_and_value(table: Table, step: Step) -> tuple[int | str, int]:
         return 0, table.more(args)
     if op is Op.CONSISTENT_WORD:
         return expected[0], table.more(args)
-    copy = _COPIES[str(args[0])]
+    copy = _COPIES[args[0]]
     if op is Op.FLIP:
-        return copy, _int(args[1])
+        return copy, args[1]
     if op is Op.WORDS:
         start = len(table.spans)
         table.spans += literals.spans(expected)
         return copy, start
     if op is Op.SCRIBBLE:
         data = args[2]
-        assert isinstance(data, bytes)
         start = len(table.data)
         table.data += data
         return copy, table.more((args[1], start, len(data)))
@@ -79,8 +78,3 @@ def _flag_and_value(table: Table, step: Step) -> tuple[int | str, int]:
 
 _BIT_OPS = frozenset({Op.SET, Op.CLEAR, Op.TEST, Op.CONSISTENT})
 _COPIES = {"primary": "PC_PRIMARY", "secondary": "PC_SECONDARY"}
-
-
-def _int(value: object) -> int:
-    assert isinstance(value, int)
-    return value

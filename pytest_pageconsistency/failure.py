@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A verdict as a pytest failure: what is raised, and how it is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from _pytest._code.code import ReprFileLocation, TerminalRepr
+from _pytest._io import TerminalWriter
+
+from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.crosscheck import CaseResult
+from pytest_pageconsistency.pipeline import TargetResult
+from pytest_pageconsistency.report import Reproduction, describe, kunit_command
+from pytest_pageconsistency.verdict import Kind, TargetError
+
+
+class CaseFailure(Exception):  # noqa: N818  # a failure, as pytest says it, not an error
+    """A case's verdict is not "passed"; `report` is the text for a person."""
+
+    def __init__(self, kind: Kind, message: str, report: str) -> None:
+        super().__init__(f"{kind.value}: {message}")
+        self.report = report
+
+
+class Representation(TerminalRepr):
+    """The report of a verdict in place of a traceback."""
+
+    def __init__(self, headline: str, report: str, reprcrash: ReprFileLocation) -> None:
+        self.headline = headline
+        self.report = report
+        self.reprcrash = reprcrash
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        """Print the headline as an error, then the report."""
+        tw.line(self.headline, red=True, bold=True)
+        if self.report:
+            tw.line()
+            tw.line(self.report)
+
+
+def case_failure(
+    item: pytest.Function, program: Program, target: TargetResult, result: CaseResult
+) -> CaseFailure | None:
+    """What to raise for a case whose body has passed, None if the kernel agrees.
+
+    `program` is what the body recorded in its own run.
+    """
+    if not program.same_steps(result.case.program):
+        message = (
+            "the case is not deterministic: it took other steps when it ran than when it was "
+            "recorded"
+        )
+        return CaseFailure(Kind.CASE_ERROR, message, _first_difference(result.case.program, program))
+    if result.verdict.passed:
+        return None
+    reproduction = Reproduction(
+        pytest=pytest_command(item), kunit=kunit_command(result, target.run.exec_command)
+    )
+    item.add_report_section("call", "kernel console", "\n".join(result.console))
+    report = describe(result, reproduction)
+    return CaseFailure(
+        result.verdict.kind, f"{target.target.arch}: {result.verdict.message}", report
+    )
+
+
+def kernel_note(result: CaseResult) -> str:
+    """What the kernel said of a case whose body failed against the oracle."""
+    if result.verdict.passed:
+        steps = len(result.case.program.steps)
+        return f"the kernel agrees with the oracle in all {steps} steps before the failure"
+    return f"{result.verdict.kind.value}: {result.verdict.message}"
+
+
+def as_representation(item: pytest.Item, error: CaseFailure | TargetError) -> Representation:
+    """How pytest shows a verdict: headline, report, and a location for the summary line."""
+    if isinstance(error, CaseFailure):
+        headline, report = str(error), error.report
+    else:
+        verdict = error.verdict
+        headline, report = f"{verdict.kind.value}: {verdict.message}", verdict.details
+    path, line, _ = item.reportinfo()
+    return Representation(headline, report, ReprFileLocation(str(path), (line or 0) + 1, headline))
+
+
+def pytest_command(item: pytest.Function) -> list[str]:
+    """The command line that runs one item again, with the options of this session."""
+    config = item.config
+    place = config.invocation_params.dir
+    path = item.path.relative_to(place) if item.path.is_relative_to(place) else item.path
+    command = ["pytest", f"{path}::{item.nodeid.partition('::')[2]}"]
+    for argument in _kunit_arguments(config):
+        command += argument
+    return command
+
+
+def _kunit_arguments(config: pytest.Config) -> list[list[str]]:
+    arguments: list[list[str]] = []
+    for name in ("arch", "tree", "header", "kconfig", "make_option", "cache"):
+        value = config.getoption(f"kunit_{name}")
+        values = value if isinstance(value, list) else [value] if value else []
+        arguments += [[f"--kunit-{name.replace('_', '-')}={value}"] for value in values]
+    return arguments
+
+
+def _first_difference(recorded: Program, ran: Program) -> str:
+    for number, (first, second) in enumerate(zip(recorded.steps, ran.steps, strict=False), 1):
+        if first != second:
+            place = f"{Path(second.source[0]).name}:{second.source[1]}"
+            return f"step {number} ({place}) was {first.call()}, then {second.call()}"
+    return f"{len(recorded.steps)} steps were recorded, {len(ran.steps)} were taken"

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""pytest items as cases: which they are, and their recording before any of them runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from _pytest.outcomes import OutcomeException
+from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
+
+from pytest_pageconsistency.cases import Program, Recorder
+from pytest_pageconsistency.target import Target
+from pytest_pageconsistency.verdict import Kind, TargetError
+
+CASE_FIXTURE = "dual_bitmap"
+TARGET_FIXTURE = "kunit_target"
+
+
+def is_case(item: pytest.Item) -> bool:
+    """Whether an item declares a case: it takes the `dual_bitmap` fixture."""
+    return isinstance(item, pytest.Function) and CASE_FIXTURE in item.fixturenames
+
+
+def target_of(item: pytest.Function) -> Target:
+    """The target that a collected item is for."""
+    target = item.callspec.params[TARGET_FIXTURE]
+    assert isinstance(target, Target)
+    return target
+
+
+def cases_of(items: Iterable[pytest.Item], target: Target) -> list[pytest.Function]:
+    """The items that are cases for `target` and will run."""
+    return [
+        item
+        for item in items
+        if isinstance(item, pytest.Function)
+        and is_case(item)
+        and target_of(item) == target
+        and _will_run(item)
+    ]
+
+
+def record_item(item: pytest.Function) -> Program:
+    """Run a case's body against the oracle alone and return what it recorded.
+
+    A body that raises (a failing assertion, a skip) is recorded up to there: its own run will
+    raise again, and then says so. Raises TargetError (CASE_ERROR) for a body that takes fixtures
+    which a recording cannot have, that is no plain function, or that records nothing.
+    """
+    recorder = Recorder(target_of(item).abi)
+    arguments = _arguments(item, recorder)
+    body = item.function if item.cls is None else getattr(item.cls(), item.originalname)
+    if inspect.iscoroutinefunction(body) or inspect.isgeneratorfunction(body):
+        raise TargetError(Kind.CASE_ERROR, "a case is a plain function: no async, no yield")
+    raised = False
+    try:
+        body(**arguments)
+    except (Exception, OutcomeException):
+        raised = True
+    program = recorder.program(item.nodeid)
+    if not program.bitmaps and not raised:
+        raise TargetError(
+            Kind.CASE_ERROR, "the case recorded nothing: it never called its dual_bitmap fixture"
+        )
+    return program
+
+
+def _will_run(item: pytest.Item) -> bool:
+    xfail = evaluate_xfail_marks(item)
+    return evaluate_skip_marks(item) is None and (xfail is None or xfail.run)
+
+
+def _arguments(item: pytest.Function, recorder: Recorder) -> dict[str, Any]:
+    """What the body is called with: its own parameters, the recorder and the target."""
+    available: dict[str, Any] = {CASE_FIXTURE: recorder, TARGET_FIXTURE: target_of(item)}
+    for name in item.callspec.params:
+        definitions = item._fixtureinfo.name2fixturedefs.get(name, ())
+        if all(d.func.__name__ == "get_direct_param_fixture_func" for d in definitions):
+            available[name] = item.callspec.params[name]
+    wanted = item._fixtureinfo.argnames
+    if unsupported := [name for name in wanted if name not in available]:
+        raise TargetError(
+            Kind.CASE_ERROR,
+            f"a case cannot take the fixture {unsupported[0]!r}: its body is recorded before "
+            "pytest sets fixtures up, so it takes dual_bitmap, kunit_target and its own "
+            "parameters",
+        )
+    return {name: available[name] for name in wanted}

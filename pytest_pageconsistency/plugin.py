@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""pytest's side: options, hooks and fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+
+import pytest
+
+from pytest_pageconsistency import options
+from pytest_pageconsistency.batch import Batch
+from pytest_pageconsistency.cases import Program, Recorder
+from pytest_pageconsistency.failure import CaseFailure, as_representation, case_failure, kernel_note
+from pytest_pageconsistency.generate import make_suite
+from pytest_pageconsistency.items import TARGET_FIXTURE, is_case
+from pytest_pageconsistency.kernel.tree import Tree, find_tree
+from pytest_pageconsistency.pipeline import TargetResult
+from pytest_pageconsistency.target import Target
+from pytest_pageconsistency.terminal import open_progress
+from pytest_pageconsistency.verdict import Kind, TargetError
+
+_BATCH = pytest.StashKey[Batch]()
+_RECORDER = pytest.StashKey[Recorder]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the --kunit options."""
+    options.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options and prepare what the session's cases share."""
+    config.stash[_BATCH] = Batch(
+        settings=options.settings(config),
+        open_progress=lambda: open_progress(config),
+        artifacts=options.directory(config, "kunit_artifacts"),
+        export=options.directory(config, "kunit_export"),
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make an item of each case and target, the architecture first in the id."""
+    if TARGET_FIXTURE in metafunc.fixturenames:
+        targets = options.targets(metafunc.config)
+        metafunc.parametrize(
+            TARGET_FIXTURE,
+            targets,
+            ids=[target.arch for target in targets],
+            indirect=True,
+            scope="session",
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """When a case's body has passed against the oracle, let the kernel have its say."""
+    if not is_case(pyfuncitem):
+        return (yield)
+    batch = pyfuncitem.config.stash[_BATCH]
+    recorder = pyfuncitem.stash[_RECORDER]
+    try:
+        outcome = yield
+    except Exception:
+        if result := batch.case_result(pyfuncitem):
+            pyfuncitem.add_report_section("call", "kernel", kernel_note(result))
+        raise
+    program = recorder.program(pyfuncitem.nodeid)
+    failure = case_failure(pyfuncitem, program, *batch.result(pyfuncitem))
+    if failure is not None:
+        raise failure
+    return outcome
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a verdict read as a report, not as a traceback through this plugin."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, CaseFailure | TargetError):
+        report.longrepr = as_representation(item, call.excinfo.value)
+    return report
+
+
+@pytest.fixture(scope="session")
+def kunit_target(request: pytest.FixtureRequest) -> Target:
+    """The architecture that the case runs for: `arch`, `bits_per_long`, `byteorder`."""
+    target = request.param
+    assert isinstance(target, Target)
+    return target
+
+
+@pytest.fixture
+def dual_bitmap(request: pytest.FixtureRequest, kunit_target: Target) -> Recorder:
+    """Make dual bitmaps, `dual_bitmap(nbits=100)`, whose every operation the kernel takes too."""
+    batch = request.config.stash[_BATCH]
+    try:
+        batch.prepare(request.node)
+    except TargetError as error:
+        if error.verdict.kind is Kind.TOOL_MISSING:
+            pytest.skip(error.verdict.message)
+        raise
+    recorder = Recorder(kunit_target.abi)
+    request.node.stash[_RECORDER] = recorder
+    return recorder
+
+
+@pytest.fixture(scope="session")
+def kunit_tree(request: pytest.FixtureRequest) -> Tree:
+    """The kernel source under test: `path` and `version`."""
+    settings = request.config.stash[_BATCH].settings
+    with open_progress(request.config) as progress:
+        return find_tree(settings.tree, settings.cache, progress)
+
+
+@pytest.fixture
+def kunit_run(
+    request: pytest.FixtureRequest, kunit_target: Target
+) -> Callable[[Sequence[Program]], TargetResult]:
+    """Generate, build, boot, parse and cross-check a list of Programs now."""
+    batch = request.config.stash[_BATCH]
+    return lambda programs: batch.run(programs, kunit_target)
+
+
+@pytest.fixture
+def kunit_suite(request: pytest.FixtureRequest, kunit_target: Target) -> str:
+    """The C source that is generated from the session's cases for this target."""
+    batch = request.config.stash[_BATCH]
+    recording = batch.recording(request.session.items, kunit_target)
+    return make_suite(list(recording.programs.values()), kunit_target, {}).source

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A verdict as a person reads it: what differs, what lay in memory, how to see it again."""
+
+from __future__ import annotations
+
+import linecache
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from pytest_pageconsistency.cases import OPERATIONS, Observes, Op, Program, Step, replay
+from pytest_pageconsistency.crosscheck import CaseResult, Disagreement
+from pytest_pageconsistency.generate import SUITE_NAME
+from pytest_pageconsistency.oracle import COPIES, Abi, DualBitmap
+
+_WORDS_SHOWN = 8
+"""Words of one copy that a report prints: the ones that differ first."""
+
+_WATCHED = ("value", "reads of the primary", "reads of the secondary", "cpu_relax()", "smp_rmb()")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Two commands that show the same again: through pytest, and through kunit.py alone."""
+
+    pytest: Sequence[str]
+    kunit: Sequence[str]
+
+    def text(self) -> str:
+        """Both, ready to paste."""
+        return f"reproduce:\n  {shlex.join(self.pytest)}\n  {shlex.join(self.kunit)}"
+
+
+def kunit_command(result: CaseResult, exec_command: Sequence[str]) -> list[str]:
+    """The command that boots the kernel again, for this case alone."""
+    return [*exec_command[:-1], f"{SUITE_NAME}.{result.case.name.function}"]
+
+
+def describe(result: CaseResult, reproduction: Reproduction) -> str:
+    """The report of a case that did not pass."""
+    parts = [result.verdict.message]
+    if result.verdict.details:
+        parts.append(result.verdict.details)
+    if result.disagreement:
+        parts.append(describe_disagreement(result.case.program, result.disagreement))
+    parts.append(reproduction.text())
+    return "\n\n".join(parts)
+
+
+def describe_disagreement(program: Program, disagreement: Disagreement) -> str:
+    """Step, source line, both values, and the memory before the step."""
+    if disagreement.step is None:
+        return _final_words(program, disagreement)
+    step = program.steps[disagreement.step - 1]
+    state = replay(program, disagreement.step - 1)
+    bitmap = state[step.bitmap]
+    return "\n".join(
+        [
+            *_source(step),
+            "",
+            f"step {disagreement.step}: {step.call()} on bitmap {step.bitmap}"
+            f" ({bitmap.nbits} bits, {program.abi.bits_per_long} bits per long)",
+            *_values(step, disagreement, program.abi),
+            "",
+            "before the step, by the oracle:",
+            *_memory(bitmap, _touched_word(step, program.abi)),
+        ]
+    )
+
+
+def _source(step: Step) -> list[str]:
+    name, line = step.source
+    lines = [f"{PurePath(name).name}:{line}"]
+    if text := linecache.getline(name, line).strip():
+        lines.append(f">   {text}")
+    return lines
+
+
+def _values(step: Step, disagreement: Disagreement, abi: Abi) -> list[str]:
+    expected, observed = disagreement.expected, disagreement.observed
+    if step.op in (Op.CONSISTENT_RETRY, Op.VALIDATE_RETRY):
+        return [
+            f"  {name}: oracle {want}, kernel {got}{'' if want == got else '   <--'}"
+            for name, want, got in zip(_WATCHED, expected, observed, strict=True)
+        ]
+    if step.op in (Op.WORD, Op.WORDS):
+        return _differing_words(expected, observed, abi)
+    if OPERATIONS[step.op].observes is Observes.BIT:
+        return [f"  oracle: {bool(expected[0])}", f"  kernel: {bool(observed[0])}"]
+    return [f"  oracle: {expected[0]}", f"  kernel: {observed[0]}"]
+
+
+def _differing_words(expected: Sequence[int], observed: Sequence[int], abi: Abi) -> list[str]:
+    lines: list[str] = []
+    for index, (want, got) in enumerate(zip(expected, observed, strict=True)):
+        if want != got and len(lines) < 4 * _WORDS_SHOWN:
+            lines += [
+                f"  [{index}] oracle {_hex(want, abi)}",
+                f"  [{index}] kernel {_hex(got, abi)}   bits {_bits(want ^ got)} differ",
+            ]
+    return lines
+
+
+def _final_words(program: Program, disagreement: Disagreement) -> str:
+    lines = ["after the last step:"]
+    position = 0
+    for number, bitmap in enumerate(program.bitmaps):
+        for copy in COPIES:
+            end = position + bitmap.word_count
+            differing = _differing_words(
+                disagreement.expected[position:end],
+                disagreement.observed[position:end],
+                program.abi,
+            )
+            if differing:
+                lines += [f"  bitmap {number} ({bitmap.nbits} bits), {copy}:", *differing]
+            position = end
+    return "\n".join(lines)
+
+
+def _touched_word(step: Step, abi: Abi) -> int | None:
+    """The word that a step names by its bit or index."""
+    named = dict(zip(OPERATIONS[step.op].arguments, step.args, strict=True))
+    if "bit" in named:
+        return int(named["bit"]) // abi.bits_per_long
+    return named.get("index")
+
+
+def _memory(bitmap: DualBitmap, touched: int | None) -> list[str]:
+    """The words that matter: the touched one and those where the copies are no complements."""
+    mask = bitmap.abi.ulong_max
+    shown: list[int] = []
+    if touched is not None and touched < bitmap.word_count:
+        shown.append(touched)
+    written = sorted(bitmap.primary.keys() | bitmap.secondary.keys())
+    damaged = [i for i in written if bitmap.primary[i] ^ bitmap.secondary[i] != mask]
+    shown += [index for index in (*damaged, *range(bitmap.word_count)[:2]) if index not in shown]
+    lines: list[str] = []
+    for index in sorted(set(shown[:_WORDS_SHOWN])):
+        primary, secondary = bitmap.primary[index], bitmap.secondary[index]
+        wrong = primary ^ secondary ^ mask
+        lines += [
+            f"  [{index}] primary   {_hex(primary, bitmap.abi)}",
+            f"  [{index}] secondary {_hex(secondary, bitmap.abi)}"
+            + (f"   bits {_bits(wrong)} are no complements" if wrong else ""),
+        ]
+    if bitmap.word_count > len(lines) // 2:
+        lines.append(f"  ... {bitmap.word_count} words in each copy, {len(damaged)} inconsistent")
+    return lines or ["  no words"]
+
+
+def _hex(word: int, abi: Abi) -> str:
+    return f"{word:0{abi.bits_per_long // 4}x}"
+
+
+def _bits(difference: int) -> str:
+    """The bits that are set, as a person lists them: "3, 17 and 40"; "0-63" where all are."""
+    bits = [bit for bit in range(difference.bit_length()) if difference >> bit & 1]
+    if len(bits) > 6 and bits == list(range(bits[0], bits[-1] + 1)):
+        return f"{bits[0]}-{bits[-1]}"
+    shown = ", ".join(map(str, bits[:8]))
+    return shown if len(bits) <= 8 else f"{shown}, ... ({len(bits)} in all)"
