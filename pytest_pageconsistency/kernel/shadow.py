@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The shadow tree: what is built, without a write to the tree under test.
+
+Real directories only where something is added, changed or left out; links elsewhere. A
+refresh touches only what differs, so that make rebuilds only what changed.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_pageconsistency.verdict import Kind, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_pageconsistency.kernel.tree import Tree
+
+SUITE_DIRECTORY = "mm/pageconsistency"
+HEADER = "include/linux/dual_bitmap.h"
+KCONFIG_SYMBOL = "PAGECONSISTENCY_KUNIT_TEST"
+
+_MAKEFILE_LINE = f"obj-$(CONFIG_{KCONFIG_SYMBOL}) += pageconsistency/\n"
+_KCONFIG_LINE = f'source "{SUITE_DIRECTORY}/Kconfig"\n'
+# What a build inside the tree leaves at its top. make would take some of it for up to
+# date through VPATH, and refuses the tree for the sake of .config.
+_LEFTOVERS = (
+    *(".config", ".config.old", ".tmp_*", ".version", ".*.cmd", "*.a", "*.o", "*.order"),
+    *("*.symvers", "compile_commands.json", "linux", "modules.builtin*", "System.map"),
+    *("vmlinux*", ".vmlinux*"),
+)
+_TEMPORARY = ".pageconsistency-new"
+
+
+@dataclass(frozen=True)
+class _LeftOut:
+    """An entry of the tree that the shadow must not have."""
+
+
+@dataclass
+class _Directory:
+    """A real directory: the tree's entries (unless `ours`), with `entries` in their place."""
+
+    entries: dict[str, _Node] = field(default_factory=dict)
+    ours: bool = False
+
+
+_Node: TypeAlias = "_Directory | _LeftOut | bytes"
+
+
+def update_shadow(
+    tree: Tree, shadow: Path, *, suite: Mapping[str, bytes], header: bytes | None
+) -> None:
+    """Make or refresh the shadow of `tree` in `shadow`.
+
+    `suite` maps file names, Makefile and Kconfig among them, to the whole content of
+    mm/pageconsistency. `header` replaces include/linux/dual_bitmap.h; None leaves the
+    tree's own. Files whose content stays keep their time stamps. TargetError
+    (CONFIG_ERROR) if the tree lacks what is extended; OSError as the disk has it.
+    """
+    plan = _Directory()
+    _leave_out_leftovers(tree.path, plan)
+    _put(plan, "mm/Makefile", _extended(tree.path / "mm/Makefile", _MAKEFILE_LINE))
+    _put(plan, "mm/Kconfig.debug", _extended(tree.path / "mm/Kconfig.debug", _KCONFIG_LINE))
+    _put(plan, SUITE_DIRECTORY, _Directory(dict(suite), ours=True))
+    # kunit.py finds the root of the kernel through the real path of its own file.
+    _put(plan, "tools/testing/kunit", _copy(tree.path / "tools/testing/kunit"))
+    content = header if header is not None else _content(tree.path / HEADER)
+    if content is not None:
+        # The tree's own is copied too: a link back to an older file is no news to make.
+        _put(plan, HEADER, content)
+    shadow.mkdir(parents=True, exist_ok=True)
+    _synchronise(tree.path.resolve(), shadow, plan)
+
+
+def _leave_out_leftovers(tree: Path, plan: _Directory) -> None:
+    for entry in os.scandir(tree):
+        is_leftover = any(fnmatch.fnmatchcase(entry.name, name) for name in _LEFTOVERS)
+        if is_leftover and not entry.is_dir():
+            plan.entries[entry.name] = _LeftOut()
+    generated = [tree / "include/config", tree / "include/generated"]
+    generated += tree.glob("arch/*/include/generated")
+    for directory in generated:
+        if directory.exists():
+            _put(plan, directory.relative_to(tree).as_posix(), _LeftOut())
+
+
+def _put(plan: _Directory, path: str, node: _Node) -> None:
+    """Place `node` at the relative `path`; the directories above it become real."""
+    *parents, name = path.split("/")
+    directory = plan
+    for parent in parents:
+        child = directory.entries.setdefault(parent, _Directory())
+        assert isinstance(child, _Directory)
+        directory = child
+    directory.entries[name] = node
+
+
+def _extended(path: Path, line: str) -> bytes:
+    content = _content(path)
+    if content is None:
+        message = f"{path} is missing: give a complete kernel tree"
+        raise TargetError(Kind.CONFIG_ERROR, message)
+    end = b"" if content.endswith(b"\n") else b"\n"
+    return content + end + line.encode()
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _copy(directory: Path) -> _Directory:
+    copied = _Directory(ours=True)
+    for entry in os.scandir(directory):
+        if entry.name == "__pycache__":
+            continue
+        path = Path(entry.path)
+        copied.entries[entry.name] = _copy(path) if entry.is_dir() else path.read_bytes()
+    return copied
+
+
+def _synchronise(source: Path, target: Path, plan: _Directory) -> None:
+    """Make the real directory `target` hold what `plan` and the tree's `source` ask for."""
+    _make_directory(target)
+    present = {entry.name: entry for entry in os.scandir(target)}
+    wanted = set(_wanted(source, plan))
+    for name in present.keys() - wanted:
+        _remove(target / name)
+    for name in wanted:
+        node = plan.entries.get(name)
+        if isinstance(node, bytes):
+            _write(target / name, node)
+        elif isinstance(node, _Directory):
+            _synchronise(source / name, target / name, node)
+        else:
+            _link(source / name, target / name, present.get(name))
+
+
+def _wanted(source: Path, plan: _Directory) -> Iterator[str]:
+    if not plan.ours and source.is_dir():
+        yield from (e.name for e in os.scandir(source) if e.name not in plan.entries)
+    yield from (name for name, node in plan.entries.items() if not isinstance(node, _LeftOut))
+
+
+def _make_directory(path: Path) -> None:
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        path.unlink()
+    path.mkdir(exist_ok=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)  # does not follow the links in it
+    else:
+        path.unlink()
+
+
+def _write(path: Path, content: bytes) -> None:
+    if not path.is_symlink():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif _content(path) == content:
+            return
+    temporary = path.with_name(path.name + _TEMPORARY)
+    temporary.write_bytes(content)
+    temporary.replace(path)  # takes the place of a link, does not write through it
+
+
+def _link(source: Path, target: Path, present: os.DirEntry[str] | None) -> None:
+    if present is not None:
+        if present.is_symlink():
+            if target.readlink() == source:
+                return
+        elif present.is_dir():
+            shutil.rmtree(target)
+    temporary = target.with_name(target.name + _TEMPORARY)
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(source)
+    temporary.replace(target)
