@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ def cross_check(suite: Suite, boot: Boot) -> dict[str, CaseResult]:
     Nothing passes by default: a case must be seen exactly once, with its whole report, from the
     kernel that was built for this suite, with every value equal to the oracle's and KUnit content.
     """
-    lines = boot.console.split("\n")
+    # With their newlines, so that a last line that was cut can be told from a whole one.
+    lines = list(io.StringIO(boot.console, newline="\n"))
     expected = {case.name.function: expected_values(case.program) for case in suite.cases}
     observations = read_observations(
         lines,

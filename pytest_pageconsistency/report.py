@@ -38,10 +38,8 @@ def kunit_command(result: CaseResult, exec_command: Sequence[str]) -> list[str]:
 
 
 def describe(result: CaseResult, reproduction: Reproduction) -> str:
-    """The report of a case that did not pass."""
-    parts = [result.verdict.message]
-    if result.verdict.details:
-        parts.append(result.verdict.details)
+    """The report of a case that did not pass, to stand below its verdict's message."""
+    parts = [result.verdict.details] if result.verdict.details else []
     if result.disagreement:
         parts.append(describe_disagreement(result.case.program, result.disagreement))
     parts.append(reproduction.text())
@@ -97,7 +95,7 @@ def _differing_words(expected: Sequence[int], observed: Sequence[int], abi: Abi)
         if want != got and len(lines) < 4 * _WORDS_SHOWN:
             lines += [
                 f"  [{index}] oracle {_hex(want, abi)}",
-                f"  [{index}] kernel {_hex(got, abi)}   bits {_bits(want ^ got)} differ",
+                f"  [{index}] kernel {_hex(got, abi)}   <- {_bits(want ^ got, index, abi)}",
             ]
     return lines
 
@@ -143,7 +141,7 @@ def _memory(bitmap: DualBitmap, touched: int | None) -> list[str]:
         lines += [
             f"  [{index}] primary   {_hex(primary, bitmap.abi)}",
             f"  [{index}] secondary {_hex(secondary, bitmap.abi)}"
-            + (f"   bits {_bits(wrong)} are no complements" if wrong else ""),
+            + (f"   <- not the complement: {_bits(wrong, index, bitmap.abi)}" if wrong else ""),
         ]
     if bitmap.word_count > len(lines) // 2:
         lines.append(f"  ... {bitmap.word_count} words in each copy, {len(damaged)} inconsistent")
@@ -154,10 +152,13 @@ def _hex(word: int, abi: Abi) -> str:
     return f"{word:0{abi.bits_per_long // 4}x}"
 
 
-def _bits(difference: int) -> str:
-    """The bits that are set, as a person lists them: "3, 17 and 40"; "0-63" where all are."""
-    bits = [bit for bit in range(difference.bit_length()) if difference >> bit & 1]
-    if len(bits) > 6 and bits == list(range(bits[0], bits[-1] + 1)):
-        return f"{bits[0]}-{bits[-1]}"
+def _bits(difference: int, index: int, abi: Abi) -> str:
+    """The bits that differ in word `index`, numbered within the bitmap, as a person lists them."""
+    first = index * abi.bits_per_long
+    bits = [first + bit for bit in range(abi.bits_per_long) if difference >> bit & 1]
+    if len(bits) == 1:
+        return f"bit {bits[0]}"
+    if bits[-1] - bits[0] == len(bits) - 1:
+        return f"bits {bits[0]} to {bits[-1]}"
     shown = ", ".join(map(str, bits[:8]))
-    return shown if len(bits) <= 8 else f"{shown}, ... ({len(bits)} in all)"
+    return f"bits {shown}" if len(bits) <= 8 else f"bits {shown}, ... ({len(bits)} in all)"
