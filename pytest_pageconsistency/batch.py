@@ -54,7 +54,8 @@ class Batch:
     def prepare(self, item: pytest.Function) -> None:
         """Build and boot for all of a target's cases, when `item` is the first of them to run.
 
-        Raises TargetError where that failed, or where the item cannot be recorded.
+        Raises TargetError where that failed, where the item cannot be recorded, and where the
+        kernel never ran it.
         """
         target = target_of(item)
         recording = self.recording(item.session.items, target)
@@ -68,6 +69,9 @@ class Batch:
         outcome = self._outcomes[target]
         if isinstance(outcome, TargetError):
             raise self._repeated(outcome, item, self._first[target])
+        verdict = outcome.results[item.nodeid].verdict
+        if verdict.kind is Kind.NOT_RUN:
+            raise TargetError(verdict.kind, f"{target.arch}: {verdict.message}", verdict.details)
 
     def case_result(self, item: pytest.Function) -> CaseResult | None:
         """The item's result, if there is one."""
@@ -127,6 +131,6 @@ def _record(items: Sequence[pytest.Function]) -> Recording:
         except TargetError as error:
             recording.errors[item.nodeid] = error
         else:
-            if program.bitmaps:
+            if program is not None:
                 recording.programs[item.nodeid] = program
     return recording

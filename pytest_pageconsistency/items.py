@@ -43,25 +43,28 @@ def cases_of(items: Iterable[pytest.Item], target: Target) -> list[pytest.Functi
     ]
 
 
-def record_item(item: pytest.Function) -> Program:
+def record_item(item: pytest.Function) -> Program | None:
     """Run a case's body against the oracle alone and return what it recorded.
 
-    A body that raises (a failing assertion, a skip) is recorded up to there: its own run will
-    raise again, and then says so. Raises TargetError (CASE_ERROR) for a body that takes fixtures
-    which a recording cannot have, that is no plain function, or that records nothing.
+    A body whose assertion fails is recorded up to there, so that the kernel can be asked who is
+    right; None for one that raises otherwise (a skip, a wrong argument): its own run will tell.
+    Raises TargetError (CASE_ERROR) for a body that takes fixtures which a recording cannot have,
+    that is no plain function, or that records nothing.
     """
     recorder = Recorder(target_of(item).abi)
     arguments = _arguments(item, recorder)
     body = item.function if item.cls is None else getattr(item.cls(), item.originalname)
     if inspect.iscoroutinefunction(body) or inspect.isgeneratorfunction(body):
         raise TargetError(Kind.CASE_ERROR, "a case is a plain function: no async, no yield")
-    raised = False
+    asserted = True
     try:
         body(**arguments)
+    except AssertionError:
+        asserted = False
     except (Exception, OutcomeException):
-        raised = True
+        return None
     program = recorder.program(item.nodeid)
-    if not program.bitmaps and not raised:
+    if not program.bitmaps and asserted:
         raise TargetError(
             Kind.CASE_ERROR, "the case recorded nothing: it never called its dual_bitmap fixture"
         )

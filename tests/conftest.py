@@ -31,7 +31,7 @@ def kernel_cache() -> Path:
     configured = os.environ.get("PAGECONSISTENCY_TEST_CACHE")
     if configured:
         return Path(configured)
-    return platformdirs.user_cache_path("pytest-pageconsistency")
+    return platformdirs.user_cache_path("pytest_pageconsistency")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

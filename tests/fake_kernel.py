@@ -26,7 +26,7 @@ _TOOLS = "make flex bison bc python3 awk cmp find ld ar nm objcopy gcc".split() 
 _SPDX = "# SPDX-License-Identifier: GPL-2.0-only\n"
 _KUNIT = """\
 # SPDX-License-Identifier: GPL-2.0-only
-import argparse, json, logging, os, shutil, signal, subprocess, sys, time
+import argparse, json, logging, os, re, shutil, signal, subprocess, sys, time
 
 root = os.path.realpath(__file__).split("tools/testing/kunit")[0]
 switches = json.load(open(os.path.join(root, "fake-kernel.json")))
@@ -49,6 +49,14 @@ def build_path(name):
     return os.path.join(options.build_dir, name)
 
 
+def console():
+    if "@BUILD@" not in switches["console"]:
+        return switches["console"]
+    suite = open(os.path.join(root, "mm/pageconsistency/suite.c")).read()
+    build = re.search(r'pc_build_id = "(\\w+)"', suite)
+    return switches["console"].replace("@BUILD@", build[1])
+
+
 with open(build_path("kunit-calls"), "a") as log:
     log.write(json.dumps(sys.argv[1:]) + "\\n")
 with open(build_path("kunit-session"), "w") as log:
@@ -62,7 +70,7 @@ if switches["leave_child"] == options.step:
 print(f"[00:00:00] fake kunit.py: {options.step}", flush=True)
 if switches["hang"] == options.step:
     if options.step == "exec":
-        sys.stdout.write(switches["console"])
+        sys.stdout.write(console())
         sys.stdout.flush()
     while True:
         time.sleep(60)
@@ -82,12 +90,18 @@ elif options.step == "build":
         logging.error(switches["build_stderr"].replace("@ROOT@", root.rstrip("/")))
         sys.exit(1)
     open(build_path("suite.o"), "w").close()
-    if switches["image"]:
+    if switches["cases"]:
+        suite = open(os.path.join(root, "mm/pageconsistency/suite.c")).read()
+        names = re.findall(r"KUNIT_CASE\\((\\w+)\\)", suite)
+        code = "".join(f"void {name}(void) {{}}\\n" for name in names).encode()
+        compiler = ["gcc", "-xc", "-c", "-", "-o", build_path("vmlinux")]
+        subprocess.run(compiler, input=code, check=True)
+    elif switches["image"]:
         for name in ("vmlinux", "linux"):
             shutil.copyfile(switches["image"], build_path(name))
 else:
     assert os.path.exists(build_path("vmlinux")), "no image"
-    sys.stdout.write(switches["console"])
+    sys.stdout.write(console())
     if switches["exec_stderr"]:
         sys.exit(switches["exec_stderr"])
 """
@@ -106,16 +120,19 @@ def make_fake_tree(
     leave_child: Step | None = None,
     ignore_signals: bool = False,
     image: Path | None = Path(sys.executable),
+    cases: bool = False,
     header: str | None = None,
 ) -> Path:
     """Write the tree, or change what the one at `path` does; returns `path`.
 
-    `console` is what a boot prints. `config_stderr`, `build_stderr` and `exec_stderr` make
+    `console` is what a boot prints; "@BUILD@" in it becomes the build id of the suite that the
+    shadow tree holds. `config_stderr`, `build_stderr` and `exec_stderr` make
     that step print them as kunit.py would, and fail; "@ROOT@" in the build's is the path of
     the (shadow) tree. `hang`, `flood` and `leave_child` name the step that never ends (a
     boot prints its console first), prints without end, or leaves a process behind;
     `ignore_signals` makes SIGINT and SIGTERM have no effect. `image` is copied as the built
-    image, None for none. `header` is the tree's own dual_bitmap.h.
+    image, None for none; with `cases` the image is compiled instead, and defines the suite's case
+    functions. `header` is the tree's own dual_bitmap.h.
     """
     numbers = dict(zip(("VERSION", "PATCHLEVEL", "SUBLEVEL"), version.split("."), strict=False))
     files = {
@@ -146,6 +163,7 @@ def make_fake_tree(
         "flood": flood,
         "leave_child": leave_child,
         "ignore_signals": ignore_signals,
+        "cases": cases,
         "image": str(image.resolve()) if image else "",
     }
     files["fake-kernel.json"] = json.dumps(switches)

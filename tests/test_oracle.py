@@ -268,8 +268,7 @@ class Naive:
     def validate(self) -> int:
         width = self.abi.bits_per_long
         equal = [
-            p == s
-            for p, s in zip(self.copies["primary"], self.copies["secondary"], strict=True)
+            p == s for p, s in zip(self.copies["primary"], self.copies["secondary"], strict=True)
         ]
         return sum(any(equal[start : start + width]) for start in range(0, len(equal), width))
 

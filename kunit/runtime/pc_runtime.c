@@ -17,6 +17,9 @@
 #define PC_TEXT_SIZE	600
 #define PC_TOKEN_SIZE	48
 
+/* A bitmap may be too large for the machine: fail, do not fight for memory. */
+#define PC_GFP		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+
 /* A broken header fails at every step: the first few tell enough. */
 #define PC_FAILURES_SHOWN	4
 
@@ -215,9 +218,9 @@ bool pc_allocate(struct pc_case *c, unsigned int bitmap, unsigned int nbits,
 
 	memory->words = words;
 	for (copy = 0; copy < PC_COPIES; copy++) {
-		unsigned long *block = kvmalloc_array(total, sizeof(*block),
-						      GFP_KERNEL | __GFP_NOWARN);
+		unsigned long *block;
 
+		block = kvmalloc_array(total, sizeof(*block), PC_GFP);
 		if (!block) {
 			pc_token(c, "nomem %u %zu", bitmap, total * sizeof(*block));
 			pc_print_line(c);

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The shipped suite without a kernel: it holds for every ABI, and is as large as it claims."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from pytest_pageconsistency.cases import Op, Program
+from pytest_pageconsistency.crosscheck import CaseResult
+from pytest_pageconsistency.generate import make_suite
+from pytest_pageconsistency.generate.suite import SHORT_CASE_STEPS, UNROLLED_STEPS
+from pytest_pageconsistency.oracle import Abi
+from pytest_pageconsistency.pipeline import TargetResult
+from pytest_pageconsistency.target import Target
+from pytest_pageconsistency.verdict import Kind, Verdict
+
+SUITE = "pytest_pageconsistency.conformance"
+TARGETS = [
+    Target("le32", Abi(32, "little")),
+    Target("be32", Abi(32, "big")),
+    Target("le64", Abi(64, "little")),
+    Target("be64", Abi(64, "big")),
+]
+
+
+class AgreeableKernel:
+    """Stands for kernels of every ABI: agrees with the oracle, and keeps the programs."""
+
+    def __init__(self) -> None:
+        self.programs: dict[str, list[Program]] = {}
+
+    def run(self, programs: Sequence[Program], target: Target, *_: object) -> TargetResult:
+        self.programs[target.arch] = list(programs)
+        suite = make_suite(programs, target, {})
+        results = {
+            case.program.case_id: CaseResult(case, Verdict(Kind.PASSED)) for case in suite.cases
+        }
+        nothing = cast("Any", None)
+        return TargetResult(target, nothing, nothing, suite, "", nothing, results)
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> AgreeableKernel:
+    kernel = AgreeableKernel()
+    monkeypatch.setattr("pytest_pageconsistency.batch.run_programs", kernel.run)
+    monkeypatch.setattr("pytest_pageconsistency.options.targets", lambda _: TARGETS)
+    return kernel
+
+
+def test_the_suite_holds_for_every_abi(pytester: pytest.Pytester, kernel: AgreeableKernel) -> None:
+    # Each body runs twice, once recorded and once as a test: the plugin wants the same steps.
+    result = pytester.inline_run("--pyargs", SUITE, "-q", "-p", "no:cacheprovider")
+
+    passed, skipped, failed = result.listoutcomes()
+    assert not failed
+    assert not skipped
+    assert set(kernel.programs) == {target.arch for target in TARGETS}
+    assert len(passed) == sum(map(len, kernel.programs.values()))
+
+    for programs in kernel.programs.values():
+        assert_the_suite_is_as_large_as_it_claims(programs)
+        assert_seeded_programs_are_varied(programs)
+
+
+def assert_the_suite_is_as_large_as_it_claims(programs: list[Program]) -> None:
+    sizes = {step.args[0] for program in programs for step in program.steps if step.op is Op.NEW}
+    assert sizes >= {0, 1, 31, 32, 33, 63, 64, 65, 100, 256, 4097}
+    assert {step.op for program in programs for step in program.steps} == set(Op)
+
+    # Long cases are tables; the statements of all others find room.
+    short = [len(program.steps) for program in programs if len(program.steps) <= SHORT_CASE_STEPS]
+    assert sum(short) <= UNROLLED_STEPS
+
+
+def assert_seeded_programs_are_varied(programs: list[Program]) -> None:
+    seeded = [program for program in programs if "::test_random_program[" in program.case_id]
+    assert len(seeded) == 200
+    assert {len(program.steps) for program in seeded} == {500}
+    assert len({program.steps for program in seeded}) == 200
+
+    steps = [step for program in seeded for step in program.steps]
+    taken = Counter(step.op for step in steps)
+    assert min(taken[op] for op in (Op.FLIP, Op.WORD, Op.VALIDATE, Op.SET, Op.CLEAR)) > 5000
+    assert min(taken[op] for op in (Op.WRITE_WORD, Op.SCRIBBLE, Op.WORDS, Op.GUARD)) > 300
+    violations = Counter(step.expected[0] for step in steps if step.op is Op.VALIDATE)
+    assert min(violations[count] for count in (0, 1, 2, 3)) > 200
+    for op in (Op.SET, Op.CLEAR, Op.TEST, Op.CONSISTENT):
+        answers = Counter(step.expected[0] for step in steps if step.op is op)
+        assert min(answers[0], answers[1]) > 1000
