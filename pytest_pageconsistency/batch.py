@@ -33,8 +33,8 @@ class Recording:
 class Batch:
     """What has been built and booted in this session, by target.
 
-    `open_progress` makes the display for as long as a target is at work; `artifacts` and `export` are
-    directories or None.
+    `open_progress` makes the display for as long as a target is at work; `artifacts` and `export`
+    are directories or None.
     """
 
     settings: Settings

@@ -28,8 +28,8 @@ class Representation(TerminalRepr):
     """The report of a verdict in place of a traceback."""
 
     def __init__(self, headline: str, report: str, reprcrash: ReprFileLocation) -> None:
-        self.headline = headline
-        self.report = report
+        self.headline = printable(headline)
+        self.report = printable(report)
         self.reprcrash = reprcrash
 
     def toterminal(self, tw: TerminalWriter) -> None:
@@ -48,17 +48,15 @@ def case_failure(
     `program` is what the body recorded in its own run.
     """
     if not program.same_steps(result.case.program):
-        message = (
-            "the case is not deterministic: it took other steps when it ran than when it was "
-            "recorded"
-        )
-        return CaseFailure(Kind.CASE_ERROR, message, _first_difference(result.case.program, program))
+        message = "the case is not deterministic: it took other steps than when it was recorded"
+        difference = _first_difference(result.case.program, program)
+        return CaseFailure(Kind.CASE_ERROR, message, difference)
     if result.verdict.passed:
         return None
     reproduction = Reproduction(
         pytest=pytest_command(item), kunit=kunit_command(result, target.run.exec_command)
     )
-    item.add_report_section("call", "kernel console", "\n".join(result.console))
+    item.add_report_section("call", "kernel console", printable("\n".join(result.console)))
     report = describe(result, reproduction)
     return CaseFailure(
         result.verdict.kind, f"{target.target.arch}: {result.verdict.message}", report
@@ -82,6 +80,13 @@ def as_representation(item: pytest.Item, error: CaseFailure | TargetError) -> Re
         headline, report = f"{verdict.kind.value}: {verdict.message}", verdict.details
     path, line, _ = item.reportinfo()
     return Representation(headline, report, ReprFileLocation(str(path), (line or 0) + 1, headline))
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: what a kernel or a compiler printed cannot steer it."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
+    )
 
 
 def pytest_command(item: pytest.Function) -> list[str]:

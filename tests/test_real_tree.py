@@ -72,8 +72,10 @@ def series_tree(tree: Tree, kernel_cache: Path) -> Path:
         f"obj-$({SERIES_OPTION}) += dual_bitmap_kunit.o\nobj-$({EXPORT_OPTION}) += {EXPORT_NAME}/\n"
     )
     files["mm/Kconfig.debug"] += (
-        f"config {SERIES_OPTION.removeprefix('CONFIG_')}\n\ttristate "series" if !KUNIT_ALL_TESTS\n\tdepends on KUNIT\n"
-        f'\tdefault KUNIT_ALL_TESTS\nsource "mm/{EXPORT_NAME}/Kconfig"\n'
+        f"config {SERIES_OPTION.removeprefix('CONFIG_')}\n"
+        '\ttristate "series" if !KUNIT_ALL_TESTS\n'
+        "\tdepends on KUNIT\n\tdefault KUNIT_ALL_TESTS\n"
+        f'source "mm/{EXPORT_NAME}/Kconfig"\n'
     )
     for name, text in files.items():
         path = place / name

@@ -58,6 +58,13 @@ def test_declared_cases_pass(
     recorded(request, pytester, "passed")
 
 
+def test_the_first_case_of_the_readme(pytester: pytest.Pytester, run_pytest: Any) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    (example,) = re.findall(r"^```python\n(# test_first\.py\n.*?)^```", readme, re.M | re.S)
+    (pytester.path / "test_first.py").write_text(example)
+    run_pytest("test_first.py").assert_outcomes(passed=7)
+
+
 @pytest.mark.parametrize("name", BAD_VALIDATE)
 def test_a_kernel_that_ends_badly(
     request: pytest.FixtureRequest, pytester: pytest.Pytester, run_pytest: Any, name: str
