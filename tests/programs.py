@@ -28,6 +28,9 @@ def short(dual_bitmap: Recorder) -> None:
     db.words("primary")
     db.init()
     db.guard()
+    null = dual_bitmap.without_memory()
+    null.init()
+    null.validate()
 
 
 def long(dual_bitmap: Recorder) -> None:
@@ -49,6 +52,11 @@ def long(dual_bitmap: Recorder) -> None:
     db.flip("primary", 255)
     db.validate()
     db.guard()
+    null = dual_bitmap.without_memory()
+    null.init()
+    null.guard()
+    null.set(0)
+    null.words("primary")
     empty.init()
     empty.words("primary")
     empty.set(0)

@@ -50,6 +50,7 @@ def test_every_operation_is_a_step_with_its_expectation_and_source() -> None:
         assert db.words("primary")[1] == 1 << 40
         assert db.guard() is True
         db.init()
+        dual_bitmap.without_memory()
 
     program = recorded(body)
     assert {step.op for step in program.steps} == set(Op)

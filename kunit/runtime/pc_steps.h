@@ -5,6 +5,8 @@
 #ifndef _PC_STEPS_H
 #define _PC_STEPS_H
 
+#include <linux/string.h>
+
 #include "pc_dual_bitmap.h"
 #include "pc_table.h"
 
@@ -17,6 +19,9 @@ static inline void pc_observe(struct pc_case *c, struct dual_bitmap *db,
 	unsigned long bit = step->value;
 
 	switch (step->op) {
+	case PC_NEW_NULL:
+		memset(db, 0, sizeof(*db));
+		break;
 	case PC_INIT:
 		dual_bitmap_init(db);
 		break;

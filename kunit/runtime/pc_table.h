@@ -11,6 +11,7 @@
 
 enum pc_op {
 	PC_NEW,
+	PC_NEW_NULL,
 	PC_INIT,
 	PC_SET,
 	PC_CLEAR,

@@ -23,6 +23,7 @@ class Op(Enum):
     """The operations of the case language; the value is the name a case writes."""
 
     NEW = "new"
+    NEW_NULL = "new_null"
     INIT = "init"
     SET = "set"
     CLEAR = "clear"
@@ -52,6 +53,7 @@ class Operation:
 
 OPERATIONS: Mapping[Op, Operation] = {
     Op.NEW: Operation(("nbits", "fill"), Observes.NOTHING),
+    Op.NEW_NULL: Operation((), Observes.NOTHING),
     Op.INIT: Operation((), Observes.NOTHING),
     Op.SET: Operation(("bit",), Observes.BIT),
     Op.CLEAR: Operation(("bit",), Observes.BIT),

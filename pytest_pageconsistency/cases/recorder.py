@@ -37,14 +37,20 @@ class Recorder:
         nothing is done to it until the case calls init().
         """
         fill = DIRTY if dirty is None else dirty
-        model = DualBitmap(self._abi, nbits, fill)
+        bitmap = self._add(DualBitmap(self._abi, nbits, fill), Op.NEW, (nbits, fill))
+        if dirty is None:
+            bitmap._model.init()
+            self._steps.append(Step(Op.INIT, bitmap._number, (), (), _caller()))
+        return bitmap
+
+    def without_memory(self) -> BitmapRecorder:
+        """Make a dual bitmap of no bits whose two pointers are NULL, not initialised."""
+        return self._add(DualBitmap(self._abi, 0), Op.NEW_NULL, ())
+
+    def _add(self, model: DualBitmap, op: Op, args: tuple[int, ...]) -> BitmapRecorder:
         number = len(self._bitmaps)
         self._bitmaps.append(model)
-        source = _caller()
-        self._steps.append(Step(Op.NEW, number, (nbits, fill), (), source))
-        if dirty is None:
-            model.init()
-            self._steps.append(Step(Op.INIT, number, (), (), source))
+        self._steps.append(Step(op, number, args, (), _caller(3)))
         return BitmapRecorder(number, model, self._steps)
 
     def program(self, case_id: str) -> Program:

@@ -27,6 +27,8 @@ def replay(program: Program, steps: int) -> State:
     for step in program.steps[:steps]:
         if step.op is Op.NEW:
             state.append(DualBitmap(program.abi, *step.args))
+        elif step.op is Op.NEW_NULL:
+            state.append(DualBitmap(program.abi, 0))
         elif write := _WRITES.get(step.op):
             write(state[step.bitmap], *step.args)
     return state

@@ -7,6 +7,5 @@ The cases state what a correct header does, in counts and words; the oracle and 
 have to agree. They hold for words of 32 and of 64 bits in either byte order.
 
 Left out: the wrap of bitmap_size() for nbits near 2^32. It needs bitmaps of 512 MiB, and there
-init() does nothing while validate() walks them all; the oracle's own tests pin it down. NULL
-bitmaps of 0 bits are left out too: the runtime always allocates memory, for its guard words.
+init() does nothing while validate() walks them all; the oracle's own tests pin it down.
 """

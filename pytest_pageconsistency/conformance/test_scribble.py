@@ -37,7 +37,7 @@ def test_a_run_of_bytes(dual_bitmap: Recorder, kunit_target: Target) -> None:
         }[kunit_target.bits_per_long, kunit_target.byteorder]
     )
     assert db.validate() == (1 if kunit_target.bits_per_long == 64 else 2)
-    # Bytes 0x11 and 0x88 decide over bits 0 and 3 of the first word on 64-bit targets.
+    # The byte that holds bits 0 to 7.
     low = {
         (64, "little"): 0x11,
         (64, "big"): 0x88,

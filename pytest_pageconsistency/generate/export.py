@@ -61,6 +61,8 @@ def _plain(number: int, step: Step) -> list[str]:
     db = f"db[{step.bitmap}]"
     if op is Op.NEW:
         return [f"pc_new(test, &{db}, {literals.uint(args[0])}, {args[1]:#04x});"]
+    if op is Op.NEW_NULL:
+        return [f"memset(&{db}, 0, sizeof({db}));"]
     if op is Op.INIT:
         return [f"{_call(step)};"]
     if op in statements.BIT_CALLS or op is Op.CONSISTENT_WORD:

@@ -65,6 +65,8 @@ def observed(number: int, step: Step) -> list[str]:
         nbits, fill = args
         new = f"pc_new(c, &db{bitmap}, {bitmap}, {literals.uint(nbits)}, {fill:#04x})"
         return [f"if (!{new})", "\treturn;"]
+    if op is Op.NEW_NULL:
+        return [f"memset(&db{bitmap}, 0, sizeof(db{bitmap}));"]
     if op is Op.INIT:
         return [f"{call(step)};"]
     if op in BIT_CALLS or op is Op.CONSISTENT_WORD:

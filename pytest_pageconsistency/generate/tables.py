@@ -53,7 +53,7 @@ def _flag_and_value(table: Table, step: Step) -> tuple[int | str, int]:
     op, args, expected = step.op, step.args, step.expected
     if op in _BIT_OPS:
         return expected[0], args[0]
-    if op in (Op.INIT, Op.GUARD):
+    if op in (Op.NEW_NULL, Op.INIT, Op.GUARD):
         return (expected or (0,))[0], 0
     if op is Op.VALIDATE:
         return 0, expected[0]

@@ -177,6 +177,8 @@ static bool pc_guards_intact(const struct dual_bitmap *db)
 		const unsigned long *before = db->bitmap[copy] - PC_GUARD_WORDS;
 		const unsigned long *after = db->bitmap[copy] + words;
 
+		if (!db->bitmap[copy])
+			continue;
 		for (i = 0; i < PC_GUARD_WORDS; i++)
 			if (READ_ONCE(before[i]) != PC_GUARD_VALUE ||
 			    READ_ONCE(after[i]) != PC_GUARD_VALUE)
@@ -227,6 +229,7 @@ static inline void pc_watch(struct dual_bitmap *db, unsigned long *words,
 
 enum pc_op {
 	PC_NEW,
+	PC_NEW_NULL,
 	PC_INIT,
 	PC_SET,
 	PC_CLEAR,
@@ -305,6 +308,9 @@ static void pc_take_step(struct kunit *test, struct dual_bitmap *db,
 	switch (step->op) {
 	case PC_NEW:
 		pc_new(test, db, more[0], more[1]);
+		break;
+	case PC_NEW_NULL:
+		memset(db, 0, sizeof(*db));
 		break;
 	case PC_INIT:
 		dual_bitmap_init(db);
@@ -391,7 +397,7 @@ static void pc_short_um_cb94c911f7(struct kunit *test)
 	static const struct pc_span step_15[] = {
 		{ 0x636261000020UL, 1 }, { 0x0, 1 },
 	};
-	struct dual_bitmap db[1];
+	struct dual_bitmap db[2];
 
 	/* programs.py:N */
 	pc_new(test, &db[0], 100, 0xa5);
@@ -454,6 +460,15 @@ static void pc_short_um_cb94c911f7(struct kunit *test)
 	/* programs.py:N */
 	KUNIT_EXPECT_TRUE(test, pc_guards_intact(&db[0]));
 
+	/* programs.py:N */
+	memset(&db[1], 0, sizeof(db[1]));
+
+	/* programs.py:N */
+	dual_bitmap_init(&db[1]);
+
+	/* programs.py:N */
+	KUNIT_EXPECT_EQ(test, dual_bitmap_validate(&db[1]), 0UL);
+
 	pc_expect_final(test, db, ARRAY_SIZE(db), pc_short_um_cb94c911f7_final);
 }
 
@@ -513,6 +528,11 @@ static const struct pc_step pc_long_um_d9fd48f768_steps[] = {
 	{ PC_FLIP, PC_PRIMARY, 0, 255 },
 	{ PC_VALIDATE, 0, 0, 3 },
 	{ PC_GUARD, 1, 0, 0 },
+	{ PC_NEW_NULL, 0, 2, 0 },
+	{ PC_INIT, 0, 2, 0 },
+	{ PC_GUARD, 1, 2, 0 },
+	{ PC_SET, 0, 2, 0 },
+	{ PC_WORDS, PC_PRIMARY, 2, 4 },
 	{ PC_INIT, 0, 1, 0 },
 	{ PC_WORDS, PC_PRIMARY, 1, 4 },
 	{ PC_SET, 0, 1, 0 },
@@ -549,7 +569,7 @@ static void pc_long_um_d9fd48f768(struct kunit *test)
 	static const struct pc_table table = {
 		.steps = pc_long_um_d9fd48f768_steps,
 		.count = ARRAY_SIZE(pc_long_um_d9fd48f768_steps),
-		.bitmaps = 2,
+		.bitmaps = 3,
 		.bytes = pc_long_um_d9fd48f768_bytes,
 		.words = pc_long_um_d9fd48f768_words,
 		.spans = pc_long_um_d9fd48f768_spans,

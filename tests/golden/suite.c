@@ -8,6 +8,7 @@
 #include <kunit/test.h>
 #include <linux/build_bug.h>
 #include <linux/kernel.h>
+#include <linux/string.h>
 
 #include "pc_watch.h"
 #include "pc_dual_bitmap.h"
@@ -30,8 +31,9 @@ static void pc_short_um_cb94c911f7(struct kunit *test)
 	static const struct pc_span step_15[] = {
 		{ 0x636261000020UL, 1 }, { 0x0, 1 },
 	};
-	struct pc_case *c = pc_begin(test, 0xcb94c911f7ULL, 1);
+	struct pc_case *c = pc_begin(test, 0xcb94c911f7ULL, 2);
 	struct dual_bitmap db0;
+	struct dual_bitmap db1;
 
 	/* programs.py:N */
 	if (!pc_new(c, &db0, 0, 100, 0xa5))
@@ -86,6 +88,15 @@ static void pc_short_um_cb94c911f7(struct kunit *test)
 
 	/* programs.py:N */
 	pc_guard(c, 17, 0);
+
+	/* programs.py:N */
+	memset(&db1, 0, sizeof(db1));
+
+	/* programs.py:N */
+	dual_bitmap_init(&db1);
+
+	/* programs.py:N */
+	pc_word(c, 20, dual_bitmap_validate(&db1), 0);
 
 	pc_end(c, pc_short_um_cb94c911f7_final);
 }
@@ -146,6 +157,11 @@ static const struct pc_step pc_long_um_d9fd48f768_steps[] = {
 	{ PC_FLIP, PC_PRIMARY, 0, 255 },
 	{ PC_VALIDATE, 0, 0, 3 },
 	{ PC_GUARD, 1, 0, 0 },
+	{ PC_NEW_NULL, 0, 2, 0 },
+	{ PC_INIT, 0, 2, 0 },
+	{ PC_GUARD, 1, 2, 0 },
+	{ PC_SET, 0, 2, 0 },
+	{ PC_WORDS, PC_PRIMARY, 2, 4 },
 	{ PC_INIT, 0, 1, 0 },
 	{ PC_WORDS, PC_PRIMARY, 1, 4 },
 	{ PC_SET, 0, 1, 0 },
@@ -182,7 +198,7 @@ static void pc_long_um_d9fd48f768(struct kunit *test)
 	static const struct pc_table table = {
 		.steps = pc_long_um_d9fd48f768_steps,
 		.count = ARRAY_SIZE(pc_long_um_d9fd48f768_steps),
-		.bitmaps = 2,
+		.bitmaps = 3,
 		.bytes = pc_long_um_d9fd48f768_bytes,
 		.words = pc_long_um_d9fd48f768_words,
 		.spans = pc_long_um_d9fd48f768_spans,
