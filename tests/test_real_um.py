@@ -150,6 +150,40 @@ def test_odd_cases(pytester: pytest.Pytester, run_pytest: Any) -> None:
     result.stdout.fnmatch_lines(["*the kernel agrees with the oracle in all 3 steps*"])
 
 
+def test_no_line_is_lost_while_the_host_does_not_read(
+    pytester: pytest.Pytester, run_pytest: Any
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(600))
+        def test_case(dual_bitmap, number):
+            dual_bitmap(64).set(number % 64)
+        """
+    )
+    run_pytest("-q").assert_outcomes(passed=600)
+    build = next(
+        argument.removeprefix("--build_dir=")
+        for argument in document(pytester)["command"]
+        if argument.startswith("--build_dir=")
+    )
+    arguments = ["mem=1G", "console=tty", "kunit_shutdown=halt", "kunit.enable=1"]
+    with subprocess.Popen(
+        [f"{build}/linux", *arguments, f"uml_dir={pytester.path}/uml/"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as kernel:
+        assert kernel.stdout is not None
+        # A boot takes less: the pipe is full long before anybody reads.
+        with pytest.raises(subprocess.TimeoutExpired):
+            kernel.wait(timeout=3)
+        console = kernel.stdout.read()
+    assert len(re.findall(r"pc [0-9a-f]{10} [0-9]+ .*end 3 ", console)) == 600
+
+
 def test_fixtures_of_the_other_kind(pytester: pytest.Pytester, run_pytest: Any) -> None:
     pytester.makepyfile(
         """
