@@ -33,8 +33,10 @@ class Reproduction:
 
 
 def kunit_command(result: CaseResult, exec_command: Sequence[str]) -> list[str]:
-    """The command that boots the kernel again, for this case alone."""
-    return [*exec_command[:-1], f"{SUITE_NAME}.{result.case.name.function}"]
+    """The command that boots the kernel again for this case alone, and lets kunit.py judge it."""
+    ours = ("-u", "--raw_output", "--timeout")
+    kept = [argument for argument in exec_command[:-1] if argument.partition("=")[0] not in ours]
+    return [*kept, f"{SUITE_NAME}.{result.case.name.function}"]
 
 
 def describe(result: CaseResult, reproduction: Reproduction) -> str:

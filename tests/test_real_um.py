@@ -106,7 +106,8 @@ def test_a_faulty_header_is_reported_with_step_and_commands(
     command = next(line for line in result.outlines if "kunit.py exec" in line).split()
     shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert re.search(r"step 5: observed 0x2, expected 0x1", shown.stdout)
-    assert "not ok" in shown.stdout
+    assert "[FAILED] pc_is_seen_um_0_" in shown.stdout
+    assert shown.returncode == 1
 
 
 def test_odd_cases(pytester: pytest.Pytester, run_pytest: Any) -> None:
