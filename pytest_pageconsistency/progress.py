@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Protocol
 
 PLAIN_INTERVAL = 30.0
 """Seconds between two lines of a log that says "still at it"."""

@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.verdict import Kind, TargetError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from pytest_pageconsistency.progress import Progress
 
 _DISK_ERRORS = {
     errno.ENOSPC: "the disk is full: make room in {place}",

@@ -4,13 +4,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pytest_pageconsistency.kernel.shadow import HEADER, SUITE_DIRECTORY
 from pytest_pageconsistency.verdict import Kind, TargetError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _DETAIL_LINES = 40
 # Each names the file at fault: the compiler's, GNU ld's and lld's way to say it.

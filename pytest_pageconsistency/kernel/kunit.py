@@ -11,8 +11,9 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pytest_pageconsistency.kernel.cache import disk_errors, hold, raise_if_disk_full
 from pytest_pageconsistency.kernel.elf import ElfFacts, describe, function_symbols
@@ -20,14 +21,9 @@ from pytest_pageconsistency.kernel.failures import boot_failure, build_failure, 
 from pytest_pageconsistency.kernel.process import OUTPUT_LIMIT, Completed, Limits, end_orphans, run
 from pytest_pageconsistency.kernel.shadow import update_shadow
 from pytest_pageconsistency.kernel.tools import require_tools
+from pytest_pageconsistency.kernel.tree import Tree
+from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.verdict import Kind, TargetError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from pytest_pageconsistency.kernel.tree import Tree
-    from pytest_pageconsistency.progress import Progress
 
 _BACKUP_SECONDS = 30
 _IMAGES = ("vmlinux", "linux")

@@ -10,15 +10,13 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from types import FrameType
+from typing import IO, Any
 
 from pytest_pageconsistency.kernel.environment import clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import FrameType
 
 OUTPUT_LIMIT = 256 * 1024 * 1024
 """Bytes of output after which a command counts as running away."""

@@ -10,16 +10,13 @@ from __future__ import annotations
 import fnmatch
 import os
 import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.verdict import Kind, TargetError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from pytest_pageconsistency.kernel.tree import Tree
 
 SUITE_DIRECTORY = "mm/pageconsistency"
 HEADER = "include/linux/dual_bitmap.h"

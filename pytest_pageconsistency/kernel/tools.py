@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 from pytest_pageconsistency.verdict import Kind, TargetError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 _ALWAYS = ("make", "flex", "bison", "bc", "python3", "awk", "cmp", "find")
 _BINUTILS = ("ld", "ar", "nm", "objcopy")

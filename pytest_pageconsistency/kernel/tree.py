@@ -8,14 +8,11 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_pageconsistency.kernel.cache import disk_errors, hold, raise_if_disk_full
 from pytest_pageconsistency.kernel.process import run
+from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.verdict import Kind, TargetError
-
-if TYPE_CHECKING:
-    from pytest_pageconsistency.progress import Progress
 
 ARCHIVES = Path("/usr/src")
 """Where distributions put the archives of their kernels' sources."""

@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a person sees of a KUnit run: results, logs of failures, totals, in colour on a terminal.
 
-The layout is the one of kunit.py, so that people and tools which read that read this. It
-knows a test only by its attributes, and nothing of how it was parsed.
+The layout is the one of kunit.py, so that people and tools which read that read this.
 """
 
 from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .kunit_parser import Test
+from .builder import TreeBuilder
+from .tree import Test, TestStatus
 
 WIDTH = 60
 DIVIDER = "=" * WIDTH
@@ -113,16 +111,16 @@ def print_log(printer: PrinterLike, log: Iterable[str]) -> None:
 
 def print_result(printer: PrinterLike, test: Test, *, footer: bool = False) -> None:
     """Print what became of a test, as the closing divider if it has subtests."""
-    status = test.status.name
-    if status == "SUCCESS":
+    if test.status is TestStatus.SUCCESS:
         label = printer.green("[PASSED] ")
-    elif status == "SKIPPED":
+    elif test.status is TestStatus.SKIPPED:
         label = printer.yellow("[SKIPPED] ")
-    elif status == "NO_TESTS":
+    elif test.status is TestStatus.NO_TESTS:
         label = printer.yellow("[NO TESTS RUN] ")
     else:
         print_log(printer, test.log)
-        label = printer.red("[CRASHED] " if status == "TEST_CRASHED" else "[FAILED] ")
+        crashed = test.status is TestStatus.TEST_CRASHED
+        label = printer.red("[CRASHED] " if crashed else "[FAILED] ")
     if footer:
         print_divider(printer, label + test.name, printer.color_len())
     else:
@@ -131,13 +129,45 @@ def print_result(printer: PrinterLike, test: Test, *, footer: bool = False) -> N
 
 def print_summary(printer: PrinterLike, test: Test, failures: str) -> None:
     """Print the totals of a run, and which tests failed if `failures` says so."""
-    status = test.status.name
-    if status == "SUCCESS":
+    if test.status is TestStatus.SUCCESS:
         colour = printer.green
-    elif status in ("SKIPPED", "NO_TESTS"):
+    elif test.status in {TestStatus.SKIPPED, TestStatus.NO_TESTS}:
         colour = printer.yellow
     else:
         colour = printer.red
     printer.print_with_timestamp(colour(f"Testing complete. {test.counts}"))
     if failures:
         printer.print_with_timestamp(colour(failures))
+
+
+class PrintingBuilder(TreeBuilder):
+    """A lenient builder that prints what happens to the tree."""
+
+    def __init__(self, printer: PrinterLike) -> None:
+        super().__init__(strict=False)
+        self._printer = printer
+
+    def opened(self, test: Test) -> None:
+        """Print that a test with subtests begins."""
+        print_header(self._printer, test)
+
+    def closed(self, test: Test, *, footer: bool) -> None:
+        """Print what became of a test."""
+        print_result(self._printer, test, footer=footer)
+
+    def error(self, test: Test, message: str) -> None:
+        """Record and print an error."""
+        super().error(test, message)
+        label = self._printer.red("[ERROR]")
+        self._printer.print_with_timestamp(f"{label} Test: {test.name}: {message}")
+
+    def check_plan(self, test: Test) -> None:
+        """Compare results with the plan, and add a nameless test for each missing one.
+
+        The kernel's parser does, and its JSON has them. A plan may be forged: not too many.
+        """
+        missing = (test.expected_count or 0) - len(test.subtests)
+        super().check_plan(test)
+        for _ in range(min(missing, 1000)):
+            test.subtests.append(Test())
+            self.closed(test.subtests[-1], footer=False)
