@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from pytest_pageconsistency.crosscheck import CaseResult
 from pytest_pageconsistency.kernel.tree import tree_identity
 from pytest_pageconsistency.pipeline import TargetResult
+from pytest_pageconsistency.target import Target
 
 SCHEMA = "pageconsistency-result/1"
 """Named in every result.json and described in docs/result.md; a new number when a key changes."""
@@ -19,14 +21,22 @@ def write_artifacts(directory: Path, result: TargetResult) -> None:
     """Write suite.c, kunitconfig, .config, console.log and result.json to `directory`/<arch>."""
     place = directory / result.target.arch
     place.mkdir(parents=True, exist_ok=True)
-    # Whatever an earlier run left must not be taken for this one's.
-    (place / "result.json").unlink(missing_ok=True)
     (place / "suite.c").write_bytes(result.suite.files["suite.c"])
     (place / "kunitconfig").write_text(result.kunitconfig, encoding="utf-8")
     (place / ".config").write_text(result.run.dot_config, encoding="utf-8")
     (place / "console.log").write_text(result.run.console, encoding="utf-8", errors="replace")
     text = json.dumps(result_document(result), indent=1, ensure_ascii=True)
-    (place / "result.json").write_text(f"{text}\n", encoding="ascii")
+    # Workers of pytest-xdist write the same file: whole, or not at all.
+    draft = place / f"result.json.{os.getpid()}"
+    draft.write_text(f"{text}\n", encoding="ascii")
+    draft.replace(place / "result.json")
+
+
+def clear_artifacts(directory: Path, target: Target) -> None:
+    """Make `directory`/<arch>, without the result of an earlier run; OSError if that fails."""
+    place = directory / target.arch
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "result.json").unlink(missing_ok=True)
 
 
 def result_document(result: TargetResult) -> dict[str, Any]:
@@ -66,7 +76,7 @@ def _case(result: CaseResult) -> dict[str, Any]:
     if result.disagreement:
         document["disagreement"] = {
             "step": result.disagreement.step,
-            "expected": list(result.disagreement.expected),
-            "observed": list(result.disagreement.observed),
+            "expected": [hex(value) for value in result.disagreement.expected],
+            "observed": [hex(value) for value in result.disagreement.observed],
         }
     return document

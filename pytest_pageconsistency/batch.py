@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pageconsistency.artifacts import write_artifacts
+from pytest_pageconsistency.artifacts import clear_artifacts, write_artifacts
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.crosscheck import CaseResult
 from pytest_pageconsistency.generate import export_suite
@@ -42,12 +42,13 @@ class Batch:
     artifacts: Path | None = None
     export: Path | None = None
     _recordings: dict[Target, Recording] = field(default_factory=dict)
-    _outcomes: dict[Target, TargetResult | TargetError] = field(default_factory=dict)
+    _outcomes: dict[Target, TargetResult | Exception] = field(default_factory=dict)
     _first: dict[Target, str] = field(default_factory=dict)
 
     def recording(self, items: Sequence[pytest.Item], target: Target) -> Recording:
         """Record all of the target's cases among `items`, once."""
         if target not in self._recordings:
+            self._forget_artifacts(target)
             self._recordings[target] = _record(cases_of(items, target))
         return self._recordings[target]
 
@@ -69,6 +70,8 @@ class Batch:
         outcome = self._outcomes[target]
         if isinstance(outcome, TargetError):
             raise self._repeated(outcome, item, self._first[target])
+        if isinstance(outcome, Exception):
+            raise outcome
         verdict = outcome.results[item.nodeid].verdict
         if verdict.kind is Kind.NOT_RUN:
             raise TargetError(verdict.kind, f"{target.arch}: {verdict.message}", verdict.details)
@@ -84,7 +87,8 @@ class Batch:
         if not isinstance(outcome, TargetResult) or item.nodeid not in outcome.results:
             raise TargetError(
                 Kind.CASE_ERROR,
-                "the case is not deterministic: it recorded nothing before the kernel was built",
+                "the case is not deterministic: it recorded nothing before the kernel was built "
+                "(fixtures and setup methods do not run then)",
             )
         return outcome, outcome.results[item.nodeid]
 
@@ -102,18 +106,27 @@ class Batch:
             details = f"the details stand with {first}"
         return TargetError(verdict.kind, verdict.message, details)
 
-    def _run(self, programs: Sequence[Program], target: Target) -> TargetResult | TargetError:
+    def _run(self, programs: Sequence[Program], target: Target) -> TargetResult | Exception:
         try:
             if self.export is not None:
                 write_export(self.export / target.arch, programs, target)
             result = self.run(programs, target)
             if self.artifacts is not None:
                 write_artifacts(self.artifacts, result)
-        except TargetError as error:
-            return error
         except OSError as error:
-            return TargetError(Kind.CONFIG_ERROR, f"{error.filename}: {error.strerror}")
+            return TargetError(Kind.CONFIG_ERROR, f"{error.filename or 'disk'}: {error.strerror}")
+        except Exception as error:  # once is enough: the other items raise it again
+            return error
         return result
+
+    def _forget_artifacts(self, target: Target) -> None:
+        """What an earlier session left must not be taken for this one's."""
+        if self.artifacts is not None:
+            try:
+                clear_artifacts(self.artifacts, target)
+            except OSError as error:
+                message = f"cannot write artifacts to {error.filename}: {error.strerror}"
+                raise TargetError(Kind.CONFIG_ERROR, message) from error
 
 
 def write_export(directory: Path, programs: Sequence[Program], target: Target) -> None:
@@ -131,6 +144,9 @@ def _record(items: Sequence[pytest.Function]) -> Recording:
         except TargetError as error:
             recording.errors[item.nodeid] = error
         else:
-            if program is not None:
+            if item.nodeid in recording.programs:
+                message = "two cases have this id: start pytest from a directory above both files"
+                recording.errors[item.nodeid] = TargetError(Kind.CASE_ERROR, message)
+            elif program is not None:
                 recording.programs[item.nodeid] = program
     return recording

@@ -15,7 +15,7 @@ from pytest_pageconsistency.observations import Observations, read_observations
 from pytest_pageconsistency.verdict import Kind, Verdict
 
 _DEATH = re.compile(
-    r"Kernel panic|Oops\b|\bBUG:|Unable to handle|general protection fault|Kernel mode fault"
+    r"Kernel panic|Oops\b|\bBUG[: ]|Unable to handle|general protection fault|Kernel mode fault"
     r"|Segfault with no mm|Kernel tried to access|divide error|invalid opcode|double fault"
     r"|Unhandled fault|kunit_try_catch_run.*faulted|try faulted"
 )
@@ -26,7 +26,7 @@ _CONSOLE_LINES = 60
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Where kernel and oracle part: `step` from 1, or None for the final words."""
+    """Where kernel and oracle part: `step` from 1, or None for the memory after the last."""
 
     step: int | None
     expected: tuple[int, ...]
@@ -61,11 +61,10 @@ def cross_check(suite: Suite, boot: Boot) -> dict[str, CaseResult]:
     """
     # With their newlines, so that a last line that was cut can be told from a whole one.
     lines = list(io.StringIO(boot.console, newline="\n"))
-    expected = {case.name.function: expected_values(case.program) for case in suite.cases}
     observations = read_observations(
         lines,
         (
-            (case.name.function, case.name.digest, len(expected[case.name.function]))
+            (case.name.function, case.name.digest, count_values(case.program))
             for case in suite.cases
         ),
     )
@@ -75,7 +74,6 @@ def cross_check(suite: Suite, boot: Boot) -> dict[str, CaseResult]:
         case.program.case_id: _judge(
             suite,
             case,
-            expected[case.name.function],
             reported.get(case.name.function, []),
             observations[case.name.function],
             ending,
@@ -85,10 +83,20 @@ def cross_check(suite: Suite, boot: Boot) -> dict[str, CaseResult]:
 
 
 def expected_values(program: Program) -> list[int]:
-    """Every value that a case reports when kernel and oracle agree, in their order."""
+    """Every value that a case reports when kernel and oracle agree, in their order.
+
+    The steps' bits and words, the final words, and for each bitmap one bit: its guards are intact.
+    """
     values = [value for step in program.steps for value in step.expected]
     values += program.final_words()
+    values += [1] * len(program.bitmaps)
     return values
+
+
+def count_values(program: Program) -> int:
+    """The number of values in `expected_values`, without making them."""
+    of_steps = sum(len(step.expected) for step in program.steps)
+    return of_steps + sum(2 * bitmap.word_count + 1 for bitmap in program.bitmaps)
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,6 @@ def _death(lines: Iterable[str]) -> str:
 def _judge(
     suite: Suite,
     case: SuiteCase,
-    expected: list[int],
     tests: list[Test],
     observations: Observations,
     ending: _Ending,
@@ -170,11 +177,11 @@ def _judge(
             f"the kernel that ran was built from other sources (build {observations.build_id}, "
             f"not {suite.build_id})",
         )
-    elif observations.values != expected:
+    elif observations.values != expected_values(case.program):
         disagreement = find_disagreement(case.program, observations.values)
         verdict = Verdict(Kind.DISAGREEMENT, _disagreement_sentence(case.program, disagreement))
     else:
-        verdict = _by_status(tests[0])
+        verdict = _by_status(tests[0], console)
     return CaseResult(
         case, verdict, disagreement, len(observations.values), console[-_CONSOLE_LINES:]
     )
@@ -200,9 +207,13 @@ def _malformed(observations: Observations, console: Sequence[str]) -> Verdict:
     return Verdict(Kind.MALFORMED, faults[0], "\n".join(faults[1:]))
 
 
-def _by_status(test: Test) -> Verdict:
-    if test.status is TestStatus.SUCCESS:
+def _by_status(test: Test, console: Sequence[str]) -> Verdict:
+    if test.status is TestStatus.SUCCESS and not (death := _death(console)):
         return Verdict(Kind.PASSED)
+    if test.status is TestStatus.SUCCESS:
+        return Verdict(
+            Kind.KERNEL_FAILURE, f"every observed value agrees, but the kernel complained: {death}"
+        )
     if test.status is TestStatus.SKIPPED:
         return Verdict(Kind.NOT_RUN, "KUnit skipped the case")
     return Verdict(
@@ -218,12 +229,13 @@ def find_disagreement(program: Program, values: Sequence[int]) -> Disagreement:
         if observed != step.expected:
             return Disagreement(number, step.expected, observed)
         position += len(step.expected)
-    return Disagreement(None, tuple(program.final_words()), tuple(values[position:]))
+    expected = expected_values(program)[position:]
+    return Disagreement(None, tuple(expected), tuple(values[position:]))
 
 
 def _disagreement_sentence(program: Program, disagreement: Disagreement) -> str:
     if disagreement.step is None:
-        return "kernel and oracle disagree about the final words"
+        return "kernel and oracle disagree about the memory after the last step"
     step = program.steps[disagreement.step - 1]
     return (
         f"kernel and oracle disagree at step {disagreement.step} of {len(program.steps)}, "

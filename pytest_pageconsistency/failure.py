@@ -11,6 +11,7 @@ from _pytest._io import TerminalWriter
 
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.crosscheck import CaseResult
+from pytest_pageconsistency.options import DEFAULT_TIMEOUT
 from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.report import Reproduction, describe, kunit_command
 from pytest_pageconsistency.verdict import Kind, TargetError
@@ -21,6 +22,7 @@ class CaseFailure(Exception):  # noqa: N818  # a failure, as pytest says it, not
 
     def __init__(self, kind: Kind, message: str, report: str) -> None:
         super().__init__(f"{kind.value}: {message}")
+        self.kind = kind
         self.report = report
 
 
@@ -56,7 +58,6 @@ def case_failure(
     reproduction = Reproduction(
         pytest=pytest_command(item), kunit=kunit_command(result, target.run.exec_command)
     )
-    item.add_report_section("call", "kernel console", printable("\n".join(result.console)))
     report = describe(result, reproduction)
     return CaseFailure(
         result.verdict.kind, f"{target.target.arch}: {result.verdict.message}", report
@@ -68,7 +69,7 @@ def kernel_note(result: CaseResult) -> str:
     if result.verdict.passed:
         steps = len(result.case.program.steps)
         return f"the kernel agrees with the oracle in all {steps} steps before the failure"
-    return f"{result.verdict.kind.value}: {result.verdict.message}"
+    return printable(f"{result.verdict.kind.value}: {result.verdict.message}")
 
 
 def as_representation(item: pytest.Item, error: CaseFailure | TargetError) -> Representation:
@@ -79,7 +80,17 @@ def as_representation(item: pytest.Item, error: CaseFailure | TargetError) -> Re
         verdict = error.verdict
         headline, report = f"{verdict.kind.value}: {verdict.message}", verdict.details
     path, line, _ = item.reportinfo()
-    return Representation(headline, report, ReprFileLocation(str(path), (line or 0) + 1, headline))
+    crash = ReprFileLocation(str(path), (line or 0) + 1, printable(headline))
+    return Representation(headline, report, crash)
+
+
+def may_be_expected(error: CaseFailure | TargetError) -> bool:
+    """Whether an xfail mark may stand for it: the kernel ran the case and was found wrong.
+
+    What was never built, seen or readable is no expected failure.
+    """
+    kind = error.kind if isinstance(error, CaseFailure) else error.verdict.kind
+    return kind in (Kind.DISAGREEMENT, Kind.KERNEL_FAILURE, Kind.CRASH, Kind.TIMEOUT)
 
 
 def printable(text: str) -> str:
@@ -102,8 +113,10 @@ def pytest_command(item: pytest.Function) -> list[str]:
 
 def _kunit_arguments(config: pytest.Config) -> list[list[str]]:
     arguments: list[list[str]] = []
-    for name in ("arch", "tree", "header", "kconfig", "make_option", "cache"):
+    for name in ("arch", "tree", "header", "kconfig", "make_option", "timeout", "cache"):
         value = config.getoption(f"kunit_{name}")
+        if value == DEFAULT_TIMEOUT:
+            continue
         values = value if isinstance(value, list) else [value] if value else []
         arguments += [[f"--kunit-{name.replace('_', '-')}={value}"] for value in values]
     return arguments

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Iterable
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 import pytest
@@ -21,7 +23,12 @@ TARGET_FIXTURE = "kunit_target"
 
 def is_case(item: pytest.Item) -> bool:
     """Whether an item declares a case: it takes the `dual_bitmap` fixture."""
-    return isinstance(item, pytest.Function) and CASE_FIXTURE in item.fixturenames
+    return (
+        isinstance(item, pytest.Function)
+        and CASE_FIXTURE in item.fixturenames
+        and hasattr(item, "callspec")
+        and TARGET_FIXTURE in item.callspec.params
+    )
 
 
 def target_of(item: pytest.Function) -> Target:
@@ -56,15 +63,17 @@ def record_item(item: pytest.Function) -> Program | None:
     body = item.function if item.cls is None else getattr(item.cls(), item.originalname)
     if inspect.iscoroutinefunction(body) or inspect.isgeneratorfunction(body):
         raise TargetError(Kind.CASE_ERROR, "a case is a plain function: no async, no yield")
-    asserted = True
     try:
-        body(**arguments)
+        # What it prints belongs to its own run.
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            body(**arguments)
     except AssertionError:
-        asserted = False
-    except (Exception, OutcomeException):
+        program = recorder.program(item.nodeid)
+        return program if program.bitmaps else None
+    except (Exception, OutcomeException, SystemExit):
         return None
     program = recorder.program(item.nodeid)
-    if not program.bitmaps and asserted:
+    if not program.bitmaps:
         raise TargetError(
             Kind.CASE_ERROR, "the case recorded nothing: it never called its dual_bitmap fixture"
         )
@@ -72,8 +81,13 @@ def record_item(item: pytest.Function) -> Program | None:
 
 
 def _will_run(item: pytest.Item) -> bool:
-    xfail = evaluate_xfail_marks(item)
-    return evaluate_skip_marks(item) is None and (xfail is None or xfail.run)
+    try:
+        xfail = evaluate_xfail_marks(item)
+        skip = evaluate_skip_marks(item)
+    except (Exception, OutcomeException):  # a wrong mark: the item's own setup will tell
+        return False
+    runs = xfail is None or xfail.run or item.config.option.runxfail
+    return skip is None and runs
 
 
 def _arguments(item: pytest.Function, recorder: Recorder) -> dict[str, Any]:

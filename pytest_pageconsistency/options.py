@@ -87,7 +87,7 @@ def settings(config: pytest.Config) -> Settings:
     timeout = config.getoption("kunit_timeout")
     if jobs is not None and jobs < 1:
         raise pytest.UsageError(f"--kunit-jobs wants at least 1, not {jobs}")
-    if not timeout > 0:
+    if not 0 < timeout < 1e6:
         raise pytest.UsageError(f"--kunit-timeout wants seconds, not {timeout:g}")
     return Settings(
         tree=_tree(config),
@@ -126,7 +126,7 @@ def _tree(config: pytest.Config) -> str | None:
         return str(_absolute(config, given))
     if given := config.getini("kunit_tree"):
         base = config.inipath.parent if config.inipath else config.rootpath
-        return str(base / Path(given).expanduser())
+        return str(base / _absolute(config, given) if given.startswith("~") else base / given)
     return None
 
 
@@ -159,4 +159,7 @@ def _checked(
 
 
 def _absolute(config: pytest.Config, path: str) -> Path:
-    return config.invocation_params.dir / Path(path).expanduser()
+    try:
+        return config.invocation_params.dir / Path(path).expanduser()
+    except RuntimeError:
+        raise pytest.UsageError(f"there is no home directory for {path}") from None

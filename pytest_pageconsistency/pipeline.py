@@ -73,6 +73,7 @@ def run_programs(
 
     Raises TargetError where it does not come to a boot; what the kernel did is in the results.
     """
+    check_programs(programs, target)
     tree = find_tree(settings.tree, settings.cache, progress)
     header = find_header(tree, settings.header)
     kunitconfig = (kunit_directory() / "kunitconfig" / f"{target.arch}.config").read_text()
@@ -87,7 +88,7 @@ def run_programs(
         tree=tree,
         arch=target.arch,
         suite=suite.files,
-        header=None if header.origin == "tree" else header.content,
+        header=header.content,
         kunitconfig=kunitconfig,
         kconfig=settings.kconfig,
         make_options=settings.make_options,
@@ -101,6 +102,21 @@ def run_programs(
     _check_abi(target, run)
     results = cross_check(suite, Boot(run.console, run.timed_out, run.overflowed))
     return TargetResult(target, tree, header, suite, kunitconfig, run, results)
+
+
+def check_programs(programs: Sequence[Program], target: Target) -> None:
+    """TargetError (CASE_ERROR) for programs whose run would prove nothing, or something else."""
+    if not programs:
+        raise TargetError(Kind.CASE_ERROR, "there are no programs to run")
+    if len({program.case_id for program in programs}) < len(programs):
+        raise TargetError(Kind.CASE_ERROR, "two programs have the same id")
+    for program in programs:
+        if not program.steps:
+            raise TargetError(Kind.CASE_ERROR, f"{program.case_id} has no steps")
+        if program.abi != target.abi:
+            raise TargetError(
+                Kind.CASE_ERROR, f"{program.case_id} was recorded for another ABI: {program.abi}"
+            )
 
 
 def find_header(tree: Tree, given: Path | None) -> HeaderUnderTest:

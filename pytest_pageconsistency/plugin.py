@@ -10,7 +10,13 @@ import pytest
 from pytest_pageconsistency import options
 from pytest_pageconsistency.batch import Batch
 from pytest_pageconsistency.cases import Program, Recorder
-from pytest_pageconsistency.failure import CaseFailure, as_representation, case_failure, kernel_note
+from pytest_pageconsistency.failure import (
+    CaseFailure,
+    as_representation,
+    case_failure,
+    kernel_note,
+    may_be_expected,
+)
 from pytest_pageconsistency.generate import make_suite
 from pytest_pageconsistency.items import TARGET_FIXTURE, is_case
 from pytest_pageconsistency.kernel.tree import Tree, find_tree
@@ -72,7 +78,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     return outcome
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -80,21 +86,30 @@ def pytest_runtest_makereport(
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, CaseFailure | TargetError):
         report.longrepr = as_representation(item, call.excinfo.value)
+        if not may_be_expected(call.excinfo.value):
+            report.outcome = "failed"
+            vars(report).pop("wasxfail", None)
     return report
 
 
 @pytest.fixture(scope="session")
 def kunit_target(request: pytest.FixtureRequest) -> Target:
     """The architecture that the case runs for: `arch`, `bits_per_long`, `byteorder`."""
-    target = request.param
-    assert isinstance(target, Target)
+    target = getattr(request, "param", None)
+    if not isinstance(target, Target):
+        message = "a test takes kunit_target or dual_bitmap as an argument, so that it is collected"
+        raise TargetError(Kind.CASE_ERROR, f"{message} for each architecture")
     return target
 
 
 @pytest.fixture
-def dual_bitmap(request: pytest.FixtureRequest, kunit_target: Target) -> Recorder:
+def dual_bitmap(
+    request: pytest.FixtureRequest, kunit_target: Target
+) -> Generator[Recorder, None, None]:
     """Make dual bitmaps, `dual_bitmap(nbits=100)`, whose every operation the kernel takes too."""
     batch = request.config.stash[_BATCH]
+    if not is_case(request.node):
+        raise TargetError(Kind.CASE_ERROR, "a case takes dual_bitmap as an argument of its body")
     try:
         batch.prepare(request.node)
     except TargetError as error:
@@ -103,7 +118,9 @@ def dual_bitmap(request: pytest.FixtureRequest, kunit_target: Target) -> Recorde
         raise
     recorder = Recorder(kunit_target.abi)
     request.node.stash[_RECORDER] = recorder
-    return recorder
+    yield recorder
+    if recorder.judged_steps not in (None, recorder.step_count):
+        raise TargetError(Kind.CASE_ERROR, "the case took steps after its body had ended")
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,8 @@ def describe(result: CaseResult, reproduction: Reproduction) -> str:
     if result.disagreement:
         parts.append(describe_disagreement(result.case.program, result.disagreement))
     parts.append(reproduction.text())
+    if result.console:
+        parts.append("\n".join(("kernel console:", *result.console)))
     return "\n\n".join(parts)
 
 
@@ -116,6 +118,9 @@ def _final_words(program: Program, disagreement: Disagreement) -> str:
             if differing:
                 lines += [f"  bitmap {number} ({bitmap.nbits} bits), {copy}:", *differing]
             position = end
+    for number, intact in enumerate(disagreement.observed[position:]):
+        if not intact:
+            lines.append(f"  bitmap {number}: the words around it were overwritten")
     return "\n".join(lines)
 
 

@@ -34,7 +34,7 @@ def test_agreement_passes(suite: Suite) -> None:
     assert any(": pc " in line for line in short.console)
 
 
-@pytest.mark.parametrize("position", [0, 5, 18, -1])
+@pytest.mark.parametrize("position", [0, 5, 18, -3])
 def test_one_other_value_is_a_disagreement(suite: Suite, position: int) -> None:
     case = suite.cases[0]
     values = expected_values(case.program)
@@ -45,13 +45,21 @@ def test_one_other_value_is_a_disagreement(suite: Suite, position: int) -> None:
     short, long = judged(suite, text)
     assert short.verdict.kind is Kind.DISAGREEMENT
     assert short.disagreement is not None
-    assert (short.disagreement.step is None) == (position == -1)
+    assert (short.disagreement.step is None) == (position == -3)
     assert long.verdict.passed
 
 
 def test_a_failed_case_whose_values_agree_is_not_passed(suite: Suite) -> None:
     short, long = judged(suite, console(suite).replace("    ok 1 ", "    not ok 1 "))
     assert short.verdict.kind is Kind.KERNEL_FAILURE
+    assert long.verdict.passed
+
+
+def test_a_complaint_of_the_kernel_is_not_passed(suite: Suite) -> None:
+    complaint = "BUG kmalloc-64 (Tainted: G): Right Redzone overwritten\n"
+    short, long = judged(suite, console(suite).replace("    ok 1 ", f"{complaint}    ok 1 "))
+    assert short.verdict.kind is Kind.KERNEL_FAILURE
+    assert "Redzone" in short.verdict.message
     assert long.verdict.passed
 
 

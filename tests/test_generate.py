@@ -112,6 +112,6 @@ def test_a_comment_holds_any_text(text: str) -> None:
 
 @given(st.lists(st.sampled_from([0, 1, 2**64 - 1])))
 def test_spans_hold_the_words(words: list[int]) -> None:
-    spans = [span.strip("{ }").split(", ") for span in literals.spans(words)]
+    spans = [span.strip("{ }").split(", ") for span in literals.word_spans(words)]
     unpacked = [int(v.removesuffix("UL"), 0) for v, count in spans for _ in range(int(count))]
     assert unpacked == words

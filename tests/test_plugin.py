@@ -73,14 +73,12 @@ class TestVerdicts:
             ]
         )
         found = [case for case in document(pytester)["cases"] if case["verdict"] != "passed"]
-        assert found[0]["disagreement"] == {"step": 4, "expected": [0], "observed": [1]}
+        assert found[0]["disagreement"] == {"step": 4, "expected": ["0x0"], "observed": ["0x1"]}
         failure = ET.parse(pytester.path / "junit.xml").find(".//failure")
         assert failure is not None
         assert "disagreement" in str(failure.get("message"))
         assert "kernel: True" in str(failure.text)
-        case = ET.parse(pytester.path / "junit.xml").find(".//testcase[failure]")
-        assert case is not None
-        assert "pc_is_seen_um_0_" in "".join(case.itertext())
+        assert ": pc df7182cf92 0 begin" in str(failure.text)
 
     @pytest.mark.parametrize(
         ("name", "outcomes", "sentence"),
@@ -195,6 +193,118 @@ class TestTargetErrors:
         result.stdout.fnmatch_lines(["*apt-get install*bison*flex*"])
 
 
+class TestNoFalseGreen:
+    def test_a_case_by_another_door(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(
+            """
+            def test_x(request, kunit_target):
+                request.getfixturevalue("dual_bitmap")(8).set(1)
+            """
+        )
+        fake(pytester)
+        result = run(pytester)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["case error: a case takes dual_bitmap as an argument*"])
+
+    def test_steps_after_the_body(self, pytester: pytest.Pytester, tree: Path) -> None:
+        pytester.makeconftest(
+            """
+            import pytest
+
+            @pytest.fixture(autouse=True)
+            def late(dual_bitmap):
+                yield
+                dual_bitmap(8)
+            """
+        )
+        result = run(pytester)
+        result.assert_outcomes(passed=4, errors=4)
+        result.stdout.fnmatch_lines(["case error: *steps after its body had ended"])
+
+    def test_xfail_stands_for_a_kernel_at_fault_alone(
+        self, pytester: pytest.Pytester, tree: Path
+    ) -> None:
+        pytester.makeconftest(
+            """
+            import pytest
+
+            def pytest_itemcollected(item):
+                item.add_marker(pytest.mark.xfail)
+            """
+        )
+        fake(pytester, console=recorded.console("panic"))
+        run(pytester).assert_outcomes(xpassed=1, xfailed=1, errors=2)
+        fake(pytester, build_stderr="mm/slab.c:1:1: error: no")
+        run(pytester).assert_outcomes(errors=4)
+
+    def test_an_earlier_result_does_not_stay(self, pytester: pytest.Pytester, tree: Path) -> None:
+        run(pytester, "--kunit-artifacts=out").assert_outcomes(passed=4)
+        assert (pytester.path / "out/um/result.json").exists()
+        fake(pytester, build_stderr="mm/slab.c:1:1: error: no")
+        run(pytester, "--kunit-artifacts=out").assert_outcomes(errors=4)
+        assert not (pytester.path / "out/um/result.json").exists()
+
+    def test_an_item_that_cannot_be_a_case_harms_no_other(
+        self, pytester: pytest.Pytester, tree: Path
+    ) -> None:
+        pytester.makepyfile(
+            test_odd="""
+            import unittest
+            import pytest
+
+            class TestOld(unittest.TestCase):
+                @pytest.fixture(autouse=True)
+                def make(self, request):
+                    request.getfixturevalue("dual_bitmap")
+
+                def test_old(self):
+                    pass
+
+            @pytest.mark.skipif("1/0")
+            def test_mark(dual_bitmap):
+                dual_bitmap(8)
+            """
+        )
+        result = run(pytester)
+        result.assert_outcomes(passed=4, errors=2)
+
+    @pytest.mark.parametrize(
+        ("programs", "sentence"),
+        [
+            ("[]", "*no programs*"),
+            ("[record(lambda d: None, kunit_target.abi, 'a')]", "*a has no steps*"),
+            ("[record(lambda d: d(8), kunit_target.abi, 'a')] * 2", "*same id*"),
+            ("[record(lambda d: d(8), Abi(32, 'big'), 'a')]", "*another ABI*"),
+        ],
+    )
+    def test_programs_that_prove_nothing(
+        self, pytester: pytest.Pytester, programs: str, sentence: str
+    ) -> None:
+        pytester.makepyfile(
+            f"""
+            from pytest_pageconsistency.cases import record
+            from pytest_pageconsistency.oracle import Abi
+
+            def test_x(kunit_run, kunit_target):
+                kunit_run({programs})
+            """
+        )
+        fake(pytester)
+        result = run(pytester)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines([f"case error: {sentence}"])
+
+    def test_what_a_kernel_prints_cannot_steer_the_terminal(
+        self, pytester: pytest.Pytester, tree: Path
+    ) -> None:
+        console = recorded.console("panic").replace("told to panic", "told \x1b[31mto panic\x07")
+        fake(pytester, console=console)
+        result = run(pytester)
+        result.assert_outcomes(passed=1, failed=1, errors=2)
+        assert "\x1b[31mto" not in str(result.stdout)
+        assert "\x07" not in str(result.stdout)
+
+
 class TestOptions:
     @pytest.mark.parametrize(
         ("option", "sentence"),
@@ -205,6 +315,8 @@ class TestOptions:
             ("--kunit-make-option=-k", "*--kunit-make-option wants NAME=value, not '-k'*"),
             ("--kunit-jobs=0", "*--kunit-jobs wants at least 1, not 0*"),
             ("--kunit-timeout=0", "*--kunit-timeout wants seconds, not 0*"),
+            ("--kunit-timeout=inf", "*--kunit-timeout wants seconds, not inf*"),
+            ("--kunit-tree=~nobody-here/linux", "*there is no home directory for ~nobody-here*"),
         ],
     )
     def test_wrong_ones_are_usage_errors(
@@ -253,6 +365,13 @@ class TestOptions:
 
 
 class TestSelection:
+    def test_a_compiler_that_is_not_there_is_no_skip(
+        self, pytester: pytest.Pytester, tree: Path
+    ) -> None:
+        result = run(pytester, "--kunit-make-option=CC=/nowhere/gcc")
+        result.assert_outcomes(errors=4)
+        result.stdout.fnmatch_lines(["config error: /nowhere/gcc is missing*"])
+
     def test_only_selected_cases_are_generated(self, pytester: pytest.Pytester, tree: Path) -> None:
         result = run(pytester, "-k", "set or many", "--kunit-artifacts=out")
         assert result.parseoutcomes()["deselected"] == 2

@@ -182,7 +182,7 @@ def test_no_line_is_lost_while_the_host_does_not_read(
         with pytest.raises(subprocess.TimeoutExpired):
             kernel.wait(timeout=3)
         console = kernel.stdout.read()
-    assert len(re.findall(r"pc [0-9a-f]{10} [0-9]+ .*end 3 ", console)) == 600
+    assert len(re.findall(r"pc [0-9a-f]{10} [0-9]+ .*end 4 ", console)) == 600
 
 
 def test_fixtures_of_the_other_kind(pytester: pytest.Pytester, run_pytest: Any) -> None:

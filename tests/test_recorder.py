@@ -83,6 +83,25 @@ def test_a_bit_must_fit_the_targets_unsigned_long(bits: int) -> None:
             recorded(lambda dual_bitmap, bit=wrong: dual_bitmap(8).set(bit), abi)
 
 
+def test_numbers_become_plain_integers() -> None:
+    program = recorded(lambda dual_bitmap: dual_bitmap(8).set(True))
+    assert program.steps[-1].call() == "set(1)"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda d: d(8).scribble("primary", 0, 5),
+        lambda d: d(8).set(1.0),
+        lambda d: d(8).validate_retry(1, 2**70),
+        lambda d: [d(0) for _ in range(65537)],
+    ],
+)
+def test_what_c_cannot_hold_is_refused(body: Callable[[Recorder], object]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        recorded(body)
+
+
 def test_words_of_a_huge_bitmap_are_not_reported_at_once() -> None:
     with pytest.raises(ValueError, match=r"observe single ones with word\(\)"):
         recorded(lambda dual_bitmap: dual_bitmap(0xFFFFFFFF).words("primary"))

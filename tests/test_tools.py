@@ -65,6 +65,6 @@ def test_what_make_would_not_call_is_not_asked_for(options: tuple[str, ...], unn
 
 
 def test_a_path_is_no_package() -> None:
-    assert lacking("/opt/cc", options=("CC=/opt/cc",)) == (
-        "/opt/cc is missing; correct the make options"
-    )
+    with pytest.raises(TargetError, match="/opt/cc is missing; correct the make options") as caught:
+        require_tools(("CC=/opt/cc",), lambda tool: None if tool == "/opt/cc" else f"/bin/{tool}")
+    assert caught.value.verdict.kind is Kind.CONFIG_ERROR

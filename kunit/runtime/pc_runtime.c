@@ -21,7 +21,7 @@
 #define PC_TOKEN_SIZE	48
 
 /* A bitmap may be too large for the machine: fail, do not fight for memory. */
-#define PC_GFP		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+#define PC_GFP		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* A broken header fails at every step: the first few tell enough. */
 #define PC_FAILURES_SHOWN	4
@@ -195,7 +195,7 @@ static void pc_final_words(struct pc_case *c, unsigned int bitmap,
 }
 
 /**
- * pc_end() - report the final words, then end the case
+ * pc_end() - report the final words and the guards, then end the case
  * @c: the case
  * @expected: the words of every bitmap in turn, each one's primary first
  */
@@ -207,6 +207,8 @@ void pc_end(struct pc_case *c, const struct pc_span *expected)
 	for (bitmap = 0; bitmap < c->bitmaps; bitmap++)
 		for (copy = 0; copy < PC_COPIES; copy++)
 			pc_final_words(c, bitmap, copy, &cursor);
+	for (bitmap = 0; bitmap < c->bitmaps; bitmap++)
+		pc_guard(c, 0, bitmap);
 	pc_flush_bits(c);
 	pc_flush_span(c);
 	pc_token(c, "end %lu %s", c->values, pc_build_id);
@@ -273,12 +275,14 @@ struct kunit *pc_test_of(struct pc_case *c)
  * @bitmap: number of the bitmap
  * @copy: which copy of it
  *
- * Return: the first word.
+ * Return: the first word; NULL for a bitmap without memory.
  */
 unsigned long *pc_words_of(struct pc_case *c, unsigned int bitmap,
 			   enum pc_copy copy)
 {
-	return c->memory[bitmap].block[copy] + PC_GUARD_WORDS;
+	unsigned long *block = c->memory[bitmap].block[copy];
+
+	return block ? block + PC_GUARD_WORDS : NULL;
 }
 
 /**
@@ -343,10 +347,11 @@ void pc_guard(struct pc_case *c, unsigned int step, unsigned int bitmap)
 
 	for (copy = 0; copy < PC_COPIES; copy++) {
 		unsigned long *before = memory->block[copy];
-		unsigned long *after = before + PC_GUARD_WORDS + memory->words;
+		unsigned long *after;
 
 		if (!before)
 			continue;
+		after = before + PC_GUARD_WORDS + memory->words;
 		for (i = 0; i < PC_GUARD_WORDS; i++)
 			if (READ_ONCE(before[i]) != PC_GUARD_VALUE ||
 			    READ_ONCE(after[i]) != PC_GUARD_VALUE)

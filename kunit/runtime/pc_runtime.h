@@ -14,6 +14,9 @@
  *   <hex> or <hex>*<n>     a word, or n equal words
  *   end <count> <build>    last: values reported, and what the kernel was built from
  *   nomem <bitmap> <bytes> instead of the rest: no memory for that bitmap
+ *
+ * After the last step come the words of every bitmap, each one's primary first,
+ * and a bit for each bitmap: whether the words around it are untouched.
  */
 #ifndef _PC_RUNTIME_H
 #define _PC_RUNTIME_H

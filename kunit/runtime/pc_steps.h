@@ -14,7 +14,7 @@ static inline void pc_observe(struct pc_case *c, struct dual_bitmap *db,
 			      const struct pc_table *table,
 			      const struct pc_step *step, unsigned int n)
 {
-	const unsigned long *more = table->words + step->value;
+	const unsigned long *more = pc_more(table, step);
 	unsigned int bitmap = step->bitmap;
 	unsigned long bit = step->value;
 
@@ -93,7 +93,7 @@ static inline void pc_take_steps(struct kunit *test, u64 id,
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dbs);
 	for (n = 1; n <= table->count; n++, step++) {
 		struct dual_bitmap *db = &dbs[step->bitmap];
-		const unsigned long *more = table->words + step->value;
+		const unsigned long *more = pc_more(table, step);
 
 		if (step->op != PC_NEW)
 			pc_observe(c, db, table, step, n);

@@ -49,6 +49,7 @@ struct pc_step {
  * @steps: in their order
  * @count: number of them
  * @bitmaps: number of dual bitmaps
+ * @word_count: number of @words
  * @words: further arguments, then further expectations, of the steps that have
  *	them
  * @bytes: what PC_SCRIBBLE writes
@@ -59,10 +60,18 @@ struct pc_table {
 	const struct pc_step *steps;
 	unsigned int count;
 	unsigned int bitmaps;
+	unsigned int word_count;
 	const unsigned long *words;
 	const u8 *bytes;
 	const struct pc_span *spans;
 	const struct pc_span *final;
 };
+
+/* Further arguments and expectations of a step; NULL where it cannot have any. */
+static inline const unsigned long *pc_more(const struct pc_table *table,
+					   const struct pc_step *step)
+{
+	return step->value < table->word_count ? table->words + step->value : NULL;
+}
 
 #endif /* _PC_TABLE_H */

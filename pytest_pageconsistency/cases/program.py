@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from pytest_pageconsistency.oracle import Abi, DualBitmap
@@ -86,7 +87,7 @@ class Step(NamedTuple):
     source: tuple[str, int]
 
     def call(self) -> str:
-        """The step as a case would write it: `bitmap 0: set(5)`."""
+        """The step as a case would write it: `set(5)`."""
         names = OPERATIONS[self.op].arguments
         arguments = ", ".join(
             _argument(name, value) for name, value in zip(names, self.args, strict=True)
@@ -106,11 +107,16 @@ class Program:
     steps: tuple[Step, ...]
     bitmaps: tuple[DualBitmap, ...]
 
+    def final_runs(self) -> Iterator[tuple[int, int]]:
+        """The words of every bitmap at the end as (value, count): its primary, its secondary."""
+        for bitmap in self.bitmaps:
+            yield from bitmap.primary.runs()
+            yield from bitmap.secondary.runs()
+
     def final_words(self) -> Iterator[int]:
         """The words of every bitmap at the end: each one's primary, then its secondary."""
-        for bitmap in self.bitmaps:
-            yield from bitmap.primary.as_list()
-            yield from bitmap.secondary.as_list()
+        for value, count in self.final_runs():
+            yield from repeat(value, count)
 
     def same_steps(self, other: Program) -> bool:
         """Whether another recording took the very same steps."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,10 @@ DIRTY = 0xA5
 """What lies in a bitmap's memory before init(), unless the case says otherwise."""
 
 OBSERVABLE_WORDS = 1 << 20
-"""As many words of one bitmap are reported in one step, and at the end of a case, at the most."""
+"""As many words are reported in one step at the most."""
+
+MOST_BITMAPS = 0xFFFF
+"""Of one case: struct pc_step numbers them with 16 bits."""
 
 _BIT = ((0,), (1,))
 
@@ -29,6 +33,12 @@ class Recorder:
         self._abi = abi
         self._steps: list[Step] = []
         self._bitmaps: list[DualBitmap] = []
+        self.judged_steps: int | None = None
+
+    @property
+    def step_count(self) -> int:
+        """Number of steps so far."""
+        return len(self._steps)
 
     def __call__(self, nbits: int, *, dirty: int | None = None) -> BitmapRecorder:
         """Make a dual bitmap of `nbits` bits.
@@ -36,7 +46,7 @@ class Recorder:
         It is initialised, unless `dirty` names the byte (0 to 255) that fills its memory: then
         nothing is done to it until the case calls init().
         """
-        fill = DIRTY if dirty is None else dirty
+        nbits, fill = _integer(nbits), _integer(DIRTY if dirty is None else dirty)
         bitmap = self._add(DualBitmap(self._abi, nbits, fill), Op.NEW, (nbits, fill))
         if dirty is None:
             bitmap._model.init()
@@ -49,12 +59,15 @@ class Recorder:
 
     def _add(self, model: DualBitmap, op: Op, args: tuple[int, ...]) -> BitmapRecorder:
         number = len(self._bitmaps)
+        if number > MOST_BITMAPS:
+            raise ValueError(f"a case has {MOST_BITMAPS} dual bitmaps at the most")
         self._bitmaps.append(model)
         self._steps.append(Step(op, number, args, (), _caller(3)))
         return BitmapRecorder(number, model, self._steps)
 
     def program(self, case_id: str) -> Program:
-        """Everything recorded so far, as a Program."""
+        """Everything recorded so far, as a Program; what is recorded later is out of its time."""
+        self.judged_steps = self.step_count
         return Program(case_id, self._abi, tuple(self._steps), tuple(self._bitmaps))
 
 
@@ -88,25 +101,29 @@ class BitmapRecorder:
 
     def set(self, bit: int) -> bool:
         """dual_bitmap_set(): mark allocated; the old bit."""
-        old = self._model.set(self._ulong(bit))
+        bit = self._ulong(bit)
+        old = self._model.set(bit)
         self._record(Op.SET, (bit,), _BIT[old])
         return old
 
     def clear(self, bit: int) -> bool:
         """dual_bitmap_clear(): mark free; the old bit."""
-        old = self._model.clear(self._ulong(bit))
+        bit = self._ulong(bit)
+        old = self._model.clear(bit)
         self._record(Op.CLEAR, (bit,), _BIT[old])
         return old
 
     def test(self, bit: int) -> bool:
         """dual_bitmap_test(): the primary bit."""
-        value = self._model.test(self._ulong(bit))
+        bit = self._ulong(bit)
+        value = self._model.test(bit)
         self._record(Op.TEST, (bit,), _BIT[value])
         return value
 
     def consistent(self, bit: int) -> bool:
         """dual_bitmap_consistent(): whether the two bits differ."""
-        value = self._model.consistent(self._ulong(bit))
+        bit = self._ulong(bit)
+        value = self._model.consistent(bit)
         self._record(Op.CONSISTENT, (bit,), _BIT[value])
         return value
 
@@ -118,7 +135,8 @@ class BitmapRecorder:
 
     def consistent_word(self, primary: int, secondary: int) -> bool:
         """dual_bitmap_consistent_word() of two word values; no bitmap is touched."""
-        value = consistent_word(self._model.abi, self._ulong(primary), self._ulong(secondary))
+        primary, secondary = self._ulong(primary), self._ulong(secondary)
+        value = consistent_word(self._model.abi, primary, secondary)
         self._record(Op.CONSISTENT_WORD, (primary, secondary), _BIT[value])
         return value
 
@@ -127,7 +145,8 @@ class BitmapRecorder:
 
         The pair must be healthy before, and is again afterwards.
         """
-        result = self._model.consistent_retry(copy, self._ulong(bit), bad_reads)
+        bit, bad_reads = self._ulong(bit), self._ulong(bad_reads)
+        result = self._model.consistent_retry(copy, bit, bad_reads)
         self._record(Op.CONSISTENT_RETRY, (copy, bit, bad_reads), tuple(result))
         return result
 
@@ -136,27 +155,32 @@ class BitmapRecorder:
 
         The pair must be healthy before, and is again afterwards.
         """
-        result = self._model.validate_retry(copy, self._ulong(bit), bad_reads)
+        bit, bad_reads = self._ulong(bit), self._ulong(bad_reads)
+        result = self._model.validate_retry(copy, bit, bad_reads)
         self._record(Op.VALIDATE_RETRY, (copy, bit, bad_reads), tuple(result))
         return result
 
     def flip(self, copy: str, bit: int) -> None:
         """Damage: invert one bit of one copy, tail bits included."""
-        self._model.flip(copy, self._ulong(bit))
+        bit = self._ulong(bit)
+        self._model.flip(copy, bit)
         self._record(Op.FLIP, (copy, bit), ())
 
     def write_word(self, copy: str, index: int, value: int) -> None:
         """Damage: overwrite one word of one copy."""
+        index, value = _integer(index), self._ulong(value)
         self._model.write_word(copy, index, value)
         self._record(Op.WRITE_WORD, (copy, index, value), ())
 
     def scribble(self, copy: str, byte_offset: int, data: bytes) -> None:
         """Damage: overwrite bytes of one copy in memory order; byte order shows here."""
-        self._model.scribble(copy, byte_offset, bytes(data))
-        self._record(Op.SCRIBBLE, (copy, byte_offset, bytes(data)), ())
+        byte_offset, data = _integer(byte_offset), bytes(memoryview(data))
+        self._model.scribble(copy, byte_offset, data)
+        self._record(Op.SCRIBBLE, (copy, byte_offset, data), ())
 
     def word(self, copy: str, index: int) -> int:
         """Observe one word."""
+        index = _integer(index)
         value = self._model.word(copy, index)
         self._record(Op.WORD, (copy, index), (value,))
         return value
@@ -181,12 +205,18 @@ class BitmapRecorder:
         self._steps.append(Step(op, self._number, args, expected, _caller(3)))
 
     def _ulong(self, value: int) -> int:
+        value = _integer(value)
         if not 0 <= value <= self._ulong_max:
             raise ValueError(
                 f"{value} does not fit this target's unsigned long (0 to {self._ulong_max:#x}); "
                 "let the case branch on kunit_target"
             )
         return value
+
+
+def _integer(value: int) -> int:
+    """A plain int: C would spell a bool or an enumerator differently; TypeError for no integer."""
+    return int(operator.index(value))
 
 
 def _caller(depth: int = 2) -> tuple[str, int]:

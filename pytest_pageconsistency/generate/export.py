@@ -51,7 +51,7 @@ def export_suite(programs: Sequence[Program], target: Target) -> dict[str, str]:
 def final_spans(program: Program) -> str:
     """The final words of each copy as spans, none of which reaches from one copy into the next."""
     copies = ((bitmap.primary, bitmap.secondary) for bitmap in program.bitmaps)
-    spans = (literals.spans(words.as_list()) for words in chain.from_iterable(copies))
+    spans = (literals.spans(words.runs()) for words in chain.from_iterable(copies))
     return literals.initialiser(chain.from_iterable(spans))
 
 

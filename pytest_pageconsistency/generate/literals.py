@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
+from operator import itemgetter
 
 _INT_MAX = 0x7FFFFFFF
 
@@ -31,9 +32,15 @@ def boolean(value: int) -> str:
     return "true" if value else "false"
 
 
-def spans(words: Iterable[int]) -> list[str]:
-    """Initialisers of `struct pc_span`: runs of equal words."""
-    return [f"{{ {word(value)}, {sum(1 for _ in run)} }}" for value, run in groupby(words)]
+def spans(runs: Iterable[tuple[int, int]]) -> list[str]:
+    """Initialisers of `struct pc_span`: (value, count) of equal words, neighbours put together."""
+    merged = groupby(runs, key=itemgetter(0))
+    return [f"{{ {word(value)}, {sum(count for _, count in run)} }}" for value, run in merged]
+
+
+def word_spans(words: Iterable[int]) -> list[str]:
+    """Initialisers of `struct pc_span` for words one by one."""
+    return spans((value, 1) for value in words)
 
 
 def initialiser(items: Iterable[str], indent: str = "\t", width: int = 72) -> str:

@@ -42,7 +42,7 @@ def arrays(program: Program) -> Iterator[str]:
         if step.op is Op.SCRIBBLE:
             yield _array("u8", number, (f"{byte:#04x}" for byte in step.args[-1]))
         elif step.op is Op.WORDS and step.expected:
-            yield _array("struct pc_span", number, literals.spans(step.expected))
+            yield _array("struct pc_span", number, literals.word_spans(step.expected))
 
 
 def call(step: Step) -> str:

@@ -114,7 +114,7 @@ def case_texts(cases: Iterable[SuiteCase], statement: statements.Statement) -> I
             digest=case.name.digest,
             title=comment(program.case_id),
             bitmaps=len(program.bitmaps),
-            final=literals.initialiser(literals.spans(program.final_words())),
+            final=literals.initialiser(literals.spans(program.final_runs())),
             arrays="".join(statements.arrays(program)) if short else "",
             body=statements.body(program, statement) if short else "",
             table=None if short else make_table(program),

@@ -66,7 +66,7 @@ def _flag_and_value(table: Table, step: Step) -> tuple[int | str, int]:
         return copy, args[1]
     if op is Op.WORDS:
         start = len(table.spans)
-        table.spans += literals.spans(expected)
+        table.spans += literals.word_spans(expected)
         return copy, start
     if op is Op.SCRIBBLE:
         data = args[2]

@@ -142,9 +142,14 @@ def run_kernel(request: KernelRequest, progress: Progress) -> KernelRun:
 
 def _directory(request: KernelRequest) -> Path:
     """Name the directory by all that make an incremental build of another kernel wrong."""
+    # Another tree may be moved to the same path, with files older than what was built.
+    root = request.tree.path.stat()
     key = json.dumps(
         [
             str(request.tree.path.resolve()),
+            request.tree.version,
+            root.st_dev,
+            root.st_ino,
             request.arch,
             request.kunitconfig,
             request.kconfig,
@@ -152,9 +157,9 @@ def _directory(request: KernelRequest) -> Path:
         ]
     )
     cache = request.cache.absolute()
-    if re.search(r"[\s:#$%'\"\\]", str(cache)):
+    if not re.fullmatch(r"[\w/.+,@~-]+", str(cache)):
         message = f"make cannot build in {cache}: choose a cache directory without such characters"
-        raise TargetError(Kind.CONFIG_ERROR, message, "no spaces, colons, quotes or any of #$%\\")
+        raise TargetError(Kind.CONFIG_ERROR, message, "letters, digits and any of / . + , @ ~ - _")
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     return cache / "kernels" / f"{request.arch}-{digest}"
 
@@ -234,7 +239,8 @@ def _checked_image(request: KernelRequest, place: _Place) -> ElfFacts:
     facts = describe(image)
     missing = sorted(request.image_must_define - function_symbols(image))
     if missing:
-        message = f"the built kernel lacks {', '.join(missing)}: see that its options are enabled"
+        names = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        message = f"the built kernel lacks {names}: see that its options are enabled"
         raise TargetError(Kind.CONFIG_ERROR, message, str(image))
     return facts
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import selectors
 import signal
@@ -21,6 +22,7 @@ from pytest_pageconsistency.kernel.environment import clean_environment
 OUTPUT_LIMIT = 256 * 1024 * 1024
 """Bytes of output after which a command counts as running away."""
 
+_ENDING_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _INTERVAL = 0.25
 _CHUNK = 1 << 16
 
@@ -74,20 +76,26 @@ def run(
     """
     began = time.monotonic()
     with _termination_raises():
-        process = subprocess.Popen(
-            list(argv),
-            cwd=directory,
-            env=clean_environment(os.environ) | dict(extra_environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        # Held back until what would be left running can be ended.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                cwd=directory,
+                env=clean_environment(os.environ) | dict(extra_environment or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=functools.partial(_begin_session, mask, record),  # noqa: PLW1509
+            )
+        except BaseException:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            raise
         assert process.stdout is not None
         with process.stdout, _Output(process.stdout, limits.output) as output:
             try:
-                if record is not None:
-                    record.write_text(f"{process.pid}\n", "ascii")
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 timed_out = _wait(process, output, limits, tick)
             finally:
                 _end_session(process, output, limits)
@@ -102,6 +110,20 @@ def run(
         overflowed=output.overflowed,
         seconds=time.monotonic() - began,
     )
+
+
+def _begin_session(mask: set[int | signal.Signals], record: Path | None) -> None:
+    """Between fork and exec: note the session's id, which is the leader's process id.
+
+    The child does it, because a parent that is killed right after the fork could not. It makes
+    system calls alone: another thread of the parent may have held any lock.
+    """
+    if record is not None:
+        with contextlib.suppress(OSError):  # a full disk is told by what comes next
+            file = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            os.write(file, b"%d\n" % os.getpid())
+            os.close(file)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def session_members(session: int) -> list[int]:
@@ -268,12 +290,12 @@ def _termination_raises() -> Iterator[None]:
     Handlers that the program has set itself stay, and only its main thread may set any.
     """
 
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
 
     previous: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in _ENDING_SIGNALS - {signal.SIGINT}:
             if signal.getsignal(number) is signal.SIG_DFL:
                 previous[number] = signal.signal(number, leave)
     try:

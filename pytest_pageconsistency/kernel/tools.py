@@ -33,6 +33,8 @@ def require_tools(
 ) -> None:
     """TargetError (TOOL_MISSING) naming every tool that a build with `make_options` lacks.
 
+    CONFIG_ERROR where no package can help, because an option names a path.
+
     Understands CC=, HOSTCC=, LD=, LLVM= and CROSS_COMPILE= as make does; `which` looks a
     program up.
     """
@@ -45,7 +47,8 @@ def require_tools(
     if not packages:
         advice = "correct the make options"
     message = f"{_listed(missing)} {are} missing; {advice}"
-    raise TargetError(Kind.TOOL_MISSING, message)
+    kind = Kind.TOOL_MISSING if packages else Kind.CONFIG_ERROR
+    raise TargetError(kind, message)
 
 
 def _needed(make_options: Sequence[str]) -> Iterator[str]:

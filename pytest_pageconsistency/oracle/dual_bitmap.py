@@ -7,6 +7,7 @@ first, on every architecture. Byte order shows only in `scribble` and `to_bytes`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pytest_pageconsistency.oracle.abi import Abi
@@ -55,6 +56,17 @@ class Words(dict[int, int]):
         """Let every word hold `value`."""
         self.clear()
         self.background = value
+
+    def runs(self) -> Iterator[tuple[int, int]]:
+        """Runs of words as (value, count), lowest index first; neighbours may be equal."""
+        position = 0
+        for index in sorted(self):
+            if index > position:
+                yield self.background, index - position
+            yield self[index], 1
+            position = index + 1
+        if position < self.count:
+            yield self.background, self.count - position
 
     def as_list(self) -> list[int]:
         """Every word, lowest index first."""

@@ -146,8 +146,8 @@ struct pc_span {
 };
 
 /* Both copies between guard words, every byte of them @fill. */
-static void pc_new(struct kunit *test, struct dual_bitmap *db,
-		   unsigned int nbits, u8 fill)
+static void __maybe_unused pc_new(struct kunit *test, struct dual_bitmap *db,
+				  unsigned int nbits, u8 fill)
 {
 	size_t words = BITS_TO_LONGS(nbits);
 	unsigned int copy, i;
@@ -174,11 +174,12 @@ static bool pc_guards_intact(const struct dual_bitmap *db)
 	unsigned int copy, i;
 
 	for (copy = 0; copy < DUAL_BITMAP_COUNT; copy++) {
-		const unsigned long *before = db->bitmap[copy] - PC_GUARD_WORDS;
-		const unsigned long *after = db->bitmap[copy] + words;
+		const unsigned long *before, *after;
 
 		if (!db->bitmap[copy])
 			continue;
+		before = db->bitmap[copy] - PC_GUARD_WORDS;
+		after = db->bitmap[copy] + words;
 		for (i = 0; i < PC_GUARD_WORDS; i++)
 			if (READ_ONCE(before[i]) != PC_GUARD_VALUE ||
 			    READ_ONCE(after[i]) != PC_GUARD_VALUE)
@@ -267,6 +268,7 @@ struct pc_step {
  * @steps: in their order
  * @count: number of them
  * @bitmaps: number of dual bitmaps
+ * @word_count: number of @words
  * @words: further arguments, then further expectations, of the steps that have
  *	them
  * @bytes: what PC_SCRIBBLE writes
@@ -277,11 +279,19 @@ struct pc_table {
 	const struct pc_step *steps;
 	unsigned int count;
 	unsigned int bitmaps;
+	unsigned int word_count;
 	const unsigned long *words;
 	const u8 *bytes;
 	const struct pc_span *spans;
 	const struct pc_span *final;
 };
+
+/* Further arguments and expectations of a step; NULL where it cannot have any. */
+static inline const unsigned long *pc_more(const struct pc_table *table,
+					   const struct pc_step *step)
+{
+	return step->value < table->word_count ? table->words + step->value : NULL;
+}
 
 static void pc_expect_watched(struct kunit *test, const unsigned long *expected,
 			      unsigned int n)
@@ -297,7 +307,7 @@ static void pc_take_step(struct kunit *test, struct dual_bitmap *db,
 			 const struct pc_table *table,
 			 const struct pc_step *step, unsigned int n)
 {
-	const unsigned long *more = table->words + step->value;
+	const unsigned long *more = pc_more(table, step);
 	unsigned long bit = step->value;
 	unsigned long *words = NULL;
 	bool value = step->flag;
@@ -571,6 +581,7 @@ static void pc_long_um_d9fd48f768(struct kunit *test)
 		.count = ARRAY_SIZE(pc_long_um_d9fd48f768_steps),
 		.bitmaps = 3,
 		.bytes = pc_long_um_d9fd48f768_bytes,
+		.word_count = ARRAY_SIZE(pc_long_um_d9fd48f768_words),
 		.words = pc_long_um_d9fd48f768_words,
 		.spans = pc_long_um_d9fd48f768_spans,
 		.final = pc_long_um_d9fd48f768_final,

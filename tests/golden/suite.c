@@ -200,6 +200,7 @@ static void pc_long_um_d9fd48f768(struct kunit *test)
 		.count = ARRAY_SIZE(pc_long_um_d9fd48f768_steps),
 		.bitmaps = 3,
 		.bytes = pc_long_um_d9fd48f768_bytes,
+		.word_count = ARRAY_SIZE(pc_long_um_d9fd48f768_words),
 		.words = pc_long_um_d9fd48f768_words,
 		.spans = pc_long_um_d9fd48f768_spans,
 		.final = pc_long_um_d9fd48f768_final,
