@@ -12,14 +12,12 @@ from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.crosscheck import Boot, CaseResult, cross_check
 from pytest_pageconsistency.generate import SUITE_NAME, Suite, make_suite
 from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun, run_kernel
+from pytest_pageconsistency.kernel.shadow import HEADER
 from pytest_pageconsistency.kernel.tree import Tree, find_tree
 from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.resources import kunit_directory
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
-
-HEADER = "include/linux/dual_bitmap.h"
-"""Where the primitives live in a kernel tree."""
 
 
 @dataclass(frozen=True)

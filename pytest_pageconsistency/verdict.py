@@ -43,7 +43,7 @@ class Verdict:
 
 
 class TargetError(Exception):
-    """A target could not be built, configured or booted at all; holds for each of its cases."""
+    """There is no boot to judge by: of a whole target, or of a case that cannot be part of it."""
 
     def __init__(self, kind: Kind, message: str, details: str = "") -> None:
         super().__init__(message)

@@ -227,9 +227,3 @@ def test_the_environment_is_free_of_what_changes_builds() -> None:
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-
-
-def test_extra_environment_and_directory_reach_the_command(tmp_path: Path) -> None:
-    code = "import os; print(os.getcwd(), os.environ['EXTRA'])"
-    done = run(python(code), directory=tmp_path, extra_environment={"EXTRA": "yes"})
-    assert done.output == f"{tmp_path} yes\n"

@@ -24,7 +24,7 @@ static struct {
 	unsigned long reads[2];
 	unsigned long relaxes;
 	unsigned long barriers;
-	/* The bit is wrong until cpu_relax() was called this often. */
+	/* Calls of cpu_relax() until the bit heals: each follows a bad read. */
 	unsigned long bad_reads;
 	unsigned long *flipped;
 	unsigned long mask;
@@ -115,7 +115,7 @@ static inline void pc_watch_end(void)
 #define cpu_relax()		pc_watch_relax()
 
 #undef smp_rmb
-/* Counted, then done. */
+/* The barrier under test, seen from inside. */
 #define smp_rmb()		pc_watch_rmb()
 
 #endif /* _PC_WATCH_H */

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_pageconsistency.cases import Op, Program, Step
 from pytest_pageconsistency.generate import literals
+from pytest_pageconsistency.generate.statements import COPY_ENUMERATORS
 
 
 @dataclass
@@ -61,7 +62,7 @@ def _flag_and_value(table: Table, step: Step) -> tuple[int | str, int]:
         return 0, table.more(args)
     if op is Op.CONSISTENT_WORD:
         return expected[0], table.more(args)
-    copy = _COPIES[args[0]]
+    copy = COPY_ENUMERATORS[args[0]]
     if op is Op.FLIP:
         return copy, args[1]
     if op is Op.WORDS:
@@ -77,4 +78,3 @@ def _flag_and_value(table: Table, step: Step) -> tuple[int | str, int]:
 
 
 _BIT_OPS = frozenset({Op.SET, Op.CLEAR, Op.TEST, Op.CONSISTENT})
-_COPIES = {"primary": "PC_PRIMARY", "secondary": "PC_SECONDARY"}

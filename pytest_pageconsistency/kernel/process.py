@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -61,8 +61,6 @@ def run(
     argv: Sequence[str],
     *,
     limits: Limits = Limits(),
-    directory: Path | None = None,
-    extra_environment: Mapping[str, str] | None = None,
     tick: Callable[[int], None] | None = None,
     record: Path | None = None,
 ) -> Completed:
@@ -81,8 +79,7 @@ def run(
         try:
             process = subprocess.Popen(
                 list(argv),
-                cwd=directory,
-                env=clean_environment(os.environ) | dict(extra_environment or {}),
+                env=clean_environment(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
