@@ -33,10 +33,11 @@ def write_artifacts(directory: Path, result: TargetResult) -> None:
 
 
 def clear_artifacts(directory: Path, target: Target) -> None:
-    """Make `directory`/<arch>, without the result of an earlier run; OSError if that fails."""
+    """Make `directory`/<arch>, without the files of an earlier run; OSError if that fails."""
     place = directory / target.arch
     place.mkdir(parents=True, exist_ok=True)
-    (place / "result.json").unlink(missing_ok=True)
+    for name in ("result.json", "console.log", "suite.c", "kunitconfig", ".config"):
+        (place / name).unlink(missing_ok=True)
 
 
 def result_document(result: TargetResult) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -111,10 +112,13 @@ def pytest_command(item: pytest.Function) -> list[str]:
     return command
 
 
+_ENVIRONMENT = {"tree": "KUNIT_TREE", "cache": "PAGECONSISTENCY_CACHE"}
+
+
 def _kunit_arguments(config: pytest.Config) -> list[list[str]]:
     arguments: list[list[str]] = []
     for name in ("arch", "tree", "header", "kconfig", "make_option", "timeout", "cache"):
-        value = config.getoption(f"kunit_{name}")
+        value = config.getoption(f"kunit_{name}") or os.environ.get(_ENVIRONMENT.get(name, ""))
         if value == DEFAULT_TIMEOUT:
             continue
         values = value if isinstance(value, list) else [value] if value else []

@@ -17,7 +17,10 @@ DEFAULT_ARCH = "um"
 DEFAULT_TIMEOUT = 300.0
 
 _KCONFIG = re.compile(r"CONFIG_\w+=\S.*")
-_MAKE_OPTION = re.compile(r"\w+=.*")
+_MAKE_OPTION = re.compile(
+    r"(?!(?:O|M|ARCH|SRCARCH|SUBARCH|KBUILD_OUTPUT|KBUILD_EXTMOD|MAKEFLAGS)=)\w+=.*"
+)
+"""Not what the plugin itself decides: where and for which architecture is built."""
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -93,7 +96,9 @@ def settings(config: pytest.Config) -> Settings:
         tree=_tree(config),
         header=_header(config),
         kconfig=_checked(config, "kunit_kconfig", _KCONFIG, "CONFIG_NAME=value"),
-        make_options=_checked(config, "kunit_make_option", _MAKE_OPTION, "NAME=value"),
+        make_options=_checked(
+            config, "kunit_make_option", _MAKE_OPTION, "NAME=value (no O, M or ARCH)"
+        ),
         jobs=jobs or len(os.sched_getaffinity(0)),
         timeout=timeout,
         cache=_cache(config),

@@ -312,7 +312,11 @@ class TestOptions:
             ("--kunit-arch=vax", "*--kunit-arch: 'vax' is not known; known are: um*"),
             ("--kunit-header=none.h", "*--kunit-header: there is no file *none.h*"),
             ("--kunit-kconfig=KASAN", "*--kunit-kconfig wants CONFIG_NAME=value, not 'KASAN'*"),
-            ("--kunit-make-option=-k", "*--kunit-make-option wants NAME=value, not '-k'*"),
+            (
+                "--kunit-make-option=-k",
+                "*--kunit-make-option wants NAME=value (no O, M or ARCH), not '-k'*",
+            ),
+            ("--kunit-make-option=O=/x", "*--kunit-make-option wants NAME=value (no O, M *"),
             ("--kunit-jobs=0", "*--kunit-jobs wants at least 1, not 0*"),
             ("--kunit-timeout=0", "*--kunit-timeout wants seconds, not 0*"),
             ("--kunit-timeout=inf", "*--kunit-timeout wants seconds, not inf*"),

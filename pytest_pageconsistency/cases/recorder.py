@@ -206,7 +206,9 @@ class BitmapRecorder:
 
     def _ulong(self, value: int) -> int:
         value = _integer(value)
-        if not 0 <= value <= self._ulong_max:
+        if value < 0:
+            raise ValueError(f"{value} is negative: the kernel takes unsigned longs")
+        if value > self._ulong_max:
             raise ValueError(
                 f"{value} does not fit this target's unsigned long (0 to {self._ulong_max:#x}); "
                 "let the case branch on kunit_target"
