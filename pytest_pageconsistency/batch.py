@@ -21,7 +21,7 @@ from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 
-@dataclass
+@dataclass(repr=False)
 class Recording:
     """The programs of a target's cases, and the errors of those that cannot be recorded."""
 
@@ -29,7 +29,7 @@ class Recording:
     errors: dict[str, TargetError] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(repr=False)
 class Batch:
     """What has been built and booted in this session, by target.
 

@@ -51,7 +51,7 @@ class HeaderUnderTest:
         return hashlib.sha256(self.content).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TargetResult:
     """Everything about one build and boot; `results` has the pytest ids as keys."""
 

@@ -107,6 +107,10 @@ class Program:
     steps: tuple[Step, ...]
     bitmaps: tuple[DualBitmap, ...]
 
+    def __repr__(self) -> str:
+        # pytest prints the arguments of every frame of a traceback: not half a million words.
+        return f"<Program {self.case_id!r}, {len(self.steps)} steps>"
+
     def final_runs(self) -> Iterator[tuple[int, int]]:
         """The words of every bitmap at the end as (value, count): its primary, its secondary."""
         for bitmap in self.bitmaps:

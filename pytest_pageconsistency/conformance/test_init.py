@@ -76,15 +76,3 @@ def test_nothing_happens_to_a_bitmap_without_bits(
         assert db.consistent(bit) is False
     assert db.validate() == 0
     assert db.guard()
-
-
-def test_no_bits_need_no_memory(dual_bitmap: Recorder) -> None:
-    """Behaviour 6: with nbits = 0 both pointers may be NULL."""
-    db = dual_bitmap.without_memory()
-    db.init()
-    assert db.validate() == 0
-    for bit in (0, 1, 31):
-        assert db.set(bit) is False
-        assert db.clear(bit) is False
-        assert db.test(bit) is False
-        assert db.consistent(bit) is False

@@ -38,7 +38,7 @@ class SuiteCase:
     name: CaseName
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Suite:
     """A generated suite.
 
