@@ -31,7 +31,7 @@ class Recording:
 
 @dataclass(repr=False)
 class Batch:
-    """What has been built and booted in this session, by target.
+    """What one pytest run has built and booted, by target.
 
     `open_progress` makes the display for as long as a target is at work; `artifacts` and `export`
     are directories or None.

@@ -102,7 +102,7 @@ def printable(text: str) -> str:
 
 
 def pytest_command(item: pytest.Function) -> list[str]:
-    """The command line that runs one item again, with the options of this session."""
+    """The command line that runs one item again, with the same options."""
     config = item.config
     place = config.invocation_params.dir
     path = item.path.relative_to(place) if item.path.is_relative_to(place) else item.path
