@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tell a waiting user what a long step is doing, without drowning a log file."""
+"""Tell a waiting user what long steps are doing, several side by side, without drowning a log."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 PLAIN_INTERVAL = 30.0
@@ -12,7 +14,10 @@ PLAIN_INTERVAL = 30.0
 
 
 class Progress(Protocol):
-    """Where long steps say how far they are; every call is cheap and never raises."""
+    """Where a long step says how far it is; every call is cheap.
+
+    A call may raise background.Cancelled: nobody wants the step's result any more.
+    """
 
     def phase(self, name: str) -> None:
         """Say that a step begins, such as "building"."""
@@ -36,95 +41,138 @@ class SilentProgress:
     def note(self, text: str) -> None:
         """Ignore the note."""
 
-    def close(self) -> None:
-        """Nothing to tidy up."""
+
+@dataclass(frozen=True)
+class Line:
+    """A line for the user: of a step that begins, or (`lasting`) a note."""
+
+    text: str
+    lasting: bool
 
 
-class PlainProgress:
-    """For log files: a line per phase and note, and one every 30 s while a phase lasts.
+@dataclass
+class Status:
+    """What one worker is at: the step's name, how far, and when it began (clock seconds)."""
 
-    `write` is given whole lines with their newline; `clock` returns seconds.
+    phase: str
+    text: str
+    began: float
+
+
+class Board:
+    """Where workers on several threads write what they do, for one display to read.
+
+    Only whole values are exchanged, which Python does atomically.
     """
 
-    def __init__(
-        self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._write = write
-        self._clock = clock
-        self._name = ""
-        self._began = self._spoke = clock()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.statuses: dict[str, Status] = {}
+        self.lines: deque[Line] = deque()
+
+    def worker(self, name: str, check: Callable[[], None] = lambda: None) -> Worker:
+        """Where the worker called `name` writes; every call begins with `check`."""
+        return Worker(self, name, check)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker's part of a board: a Progress."""
+
+    board: Board
+    name: str
+    check: Callable[[], None]
 
     def phase(self, name: str) -> None:
-        """Write the step's name on a line of its own."""
-        self._name = name
-        self._began = self._spoke = self._clock()
-        self._write(f"{name} ...\n")
+        """Begin a step."""
+        self.check()
+        self.board.statuses[self.name] = Status(name, "", self.board.clock())
+        self.board.lines.append(Line(f"{self.name}: {name} ...", lasting=False))
 
     def tick(self, text: str) -> None:
-        """Write a line if the last one is 30 s old."""
-        now = self._clock()
+        """Go on with it."""
+        self.check()
+        if status := self.board.statuses.get(self.name):
+            status.text = text
+
+    def note(self, text: str) -> None:
+        """Leave a line for the user."""
+        self.check()
+        self.board.lines.append(Line(f"{self.name}: {text}", lasting=True))
+
+    def done(self) -> None:
+        """Leave the board: there is nothing to wait for any more."""
+        self.board.statuses.pop(self.name, None)
+
+
+class PlainDisplay:
+    """For log files: a line for each step and note, and every 30 s one for each that lasts."""
+
+    def __init__(self, board: Board, write: Callable[[str], None]) -> None:
+        self._board = board
+        self._write = write
+        self._spoke = board.clock()
+
+    def show(self) -> None:
+        """Write what is new."""
+        now = self._board.clock()
+        while self._board.lines:
+            self._spoke = now
+            self._write(f"{self._board.lines.popleft().text}\n")
         if now - self._spoke >= PLAIN_INTERVAL:
             self._spoke = now
-            self._write(f"{_status(self._name, text, now - self._began)}\n")
-
-    def note(self, text: str) -> None:
-        """Write the note on a line of its own."""
-        self._spoke = self._clock()
-        self._write(f"{text}\n")
+            for text in _statuses(self._board):
+                self._write(f"{text}\n")
 
     def close(self) -> None:
-        """Nothing to tidy up: every line is complete."""
+        """Write what is left."""
+        self.show()
 
 
-class LiveProgress:
-    """For terminals: one line, rewritten in place; notes stay above it.
+class LiveDisplay:
+    """For terminals: one line of `width` columns that is rewritten, and notes above it."""
 
-    `write` is given text with carriage returns, `width` is the terminal's in columns.
-    Call `close` before anything else is printed, else the line is left standing.
-    """
-
-    def __init__(
-        self,
-        write: Callable[[str], None],
-        clock: Callable[[], float] = time.monotonic,
-        width: int = 80,
-    ) -> None:
+    def __init__(self, board: Board, write: Callable[[str], None], width: int = 80) -> None:
+        self._board = board
         self._write = write
-        self._clock = clock
         self._width = max(width, 2)
-        self._name = ""
-        self._began = clock()
         self._shown = 0
 
-    def phase(self, name: str) -> None:
-        """Show the step's name."""
-        self._name = name
-        self._began = self._clock()
-        self._show(f"{name} ...")
-
-    def tick(self, text: str) -> None:
-        """Show how far the step is, and its age."""
-        self._show(_status(self._name, text, self._clock() - self._began))
-
-    def note(self, text: str) -> None:
-        """Write the note on a line of its own, that stays."""
-        self.close()
-        self._write(f"{text}\n")
+    def show(self) -> None:
+        """Rewrite the line."""
+        self._write_notes()
+        # In the last column many terminals wrap, and a wrapped line cannot be rewritten.
+        line = " | ".join(_statuses(self._board))[: self._width - 1]
+        self._write("\r" + line + " " * (self._shown - len(line)))
+        self._shown = len(line)
 
     def close(self) -> None:
         """Wipe the line."""
+        self._write_notes()
+        self._wipe()
+
+    def _write_notes(self) -> None:
+        while self._board.lines:
+            line = self._board.lines.popleft()
+            if line.lasting:
+                self._wipe()
+                self._write(f"{line.text}\n")
+
+    def _wipe(self) -> None:
         if self._shown:
             self._write("\r" + " " * self._shown + "\r")
             self._shown = 0
 
-    def _show(self, line: str) -> None:
-        # In the last column many terminals wrap, and a wrapped line cannot be rewritten.
-        line = line[: self._width - 1]
-        self._write("\r" + line + " " * (self._shown - len(line)))
-        self._shown = len(line)
+
+def _statuses(board: Board) -> list[str]:
+    now = board.clock()
+    return [
+        f"{name}: {_status(status, now - status.began)}"
+        for name, status in list(board.statuses.items())
+    ]
 
 
-def _status(name: str, text: str, seconds: float) -> str:
+def _status(status: Status, seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     age = f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return f"{name}: {text}, {age}" if text else f"{name}: {age}"
+    return ", ".join(part for part in (f"{status.phase} {status.text}".rstrip(), age) if part)

@@ -3,34 +3,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from pytest_pageconsistency.progress import LiveProgress, PlainProgress, Progress, SilentProgress
+from pytest_pageconsistency.progress import Board, LiveDisplay, PlainDisplay
 
 
 @contextmanager
-def open_progress(config: pytest.Config) -> Iterator[Progress]:
-    """Show progress as the terminal allows: a live line, lines, or with -q nothing.
+def open_display(config: pytest.Config, board: Board) -> Iterator[Callable[[], None]]:
+    """Show the board as the terminal allows: a live line, lines, or with -q nothing.
 
-    Workers of pytest-xdist have no terminal and stay silent.
+    Gives what to call now and then, on the main thread. Workers of pytest-xdist have no terminal
+    and stay silent.
     """
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    if reporter is None or capture is None or config.get_verbosity() < 0:
-        yield SilentProgress()
+    if reporter is None or config.get_verbosity() < 0:
+        yield board.lines.clear
         return
+    capture = config.pluginmanager.get_plugin("capturemanager")
 
     def write(text: str) -> None:
+        if capture is None:
+            reporter.write(text, flush=True)
+            return
         with capture.global_and_fixture_disabled():
             reporter.write(text, flush=True)
 
-    live = reporter.isatty
-    display = LiveProgress(write, width=reporter._tw.fullwidth) if live else PlainProgress(write)
+    width = reporter._tw.fullwidth
+    display = LiveDisplay(board, write, width) if reporter.isatty else PlainDisplay(board, write)
     write("\n")
     try:
-        yield display
+        yield display.show
     finally:
         display.close()

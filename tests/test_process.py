@@ -131,8 +131,8 @@ def test_an_exception_from_tick_ends_the_command() -> None:
 
 
 def children_of_this_process() -> list[int]:
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii")
-    return [int(child) for child in children.split()]
+    files = Path("/proc/self/task").glob("*/children")
+    return [int(child) for file in files for child in file.read_text("ascii").split()]
 
 
 def test_tick_hears_the_size_of_the_output() -> None:
@@ -171,22 +171,28 @@ def test_a_program_that_is_missing_is_an_oserror(tmp_path: Path) -> None:
         run([str(tmp_path / "absent")])
 
 
-def test_a_record_of_an_id_that_is_used_again_ends_nobody(tmp_path: Path) -> None:
-    record = tmp_path / "session"
-    with subprocess.Popen(python(SLEEP), start_new_session=True) as stranger:
-        record.write_text(str(stranger.pid))
-        end_orphans(record, "/cache/kernels/um")
-        assert stranger.poll() is None
-        stranger.kill()
-    assert not record.exists()
+def test_what_a_killed_session_left_is_ended(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    command = f"import os, time; open({str(started)!r}, 'w').write(str(os.getsid(0))); {SLEEP}"
+    ours = (
+        "from pytest_pageconsistency.kernel.process import run; "
+        f"run({python(command)!r}, marker='/cache/kernels/um')"
+    )
+    with subprocess.Popen(python(ours)) as process:
+        session = int(wait_for_text(started))
+        process.kill()
+    end_orphans("/cache/kernels/u")  # another one, whose name begins alike
+    assert session_members(session)
+    end_orphans("/cache/kernels/um")
+    assert session_members(session) == []
 
 
-@pytest.mark.parametrize("content", [None, "", "garbage", "999999999"])
-def test_a_record_without_a_session_is_no_error(tmp_path: Path, content: str | None) -> None:
-    record = tmp_path / "session"
-    if content is not None:
-        record.write_text(content)
-    end_orphans(record, "x")
+def test_a_stranger_who_names_the_same_directory_is_left_alone(tmp_path: Path) -> None:
+    code = "import sys, time; time.sleep(60)"
+    with subprocess.Popen([*python(code), "/cache/kernels/um"], start_new_session=True) as other:
+        end_orphans("/cache/kernels/um")
+        assert other.poll() is None
+        other.kill()
 
 
 def test_handlers_are_given_back() -> None:

@@ -3,12 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pageconsistency.progress import (
-    LiveProgress,
-    PlainProgress,
-    Progress,
-    SilentProgress,
-)
+from pytest_pageconsistency.progress import Board, LiveDisplay, PlainDisplay
 
 
 class Clock:
@@ -24,41 +19,47 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_plain_writes_phases_and_a_line_every_30_seconds(clock: Clock) -> None:
-    written: list[str] = []
-    progress = PlainProgress(written.append, clock)
+@pytest.fixture
+def board(clock: Clock) -> Board:
+    return Board(clock)
 
-    progress.phase("building")
+
+def test_plain_writes_steps_and_a_line_every_30_seconds(board: Board, clock: Clock) -> None:
+    written: list[str] = []
+    display = PlainDisplay(board, written.append)
+    worker = board.worker("um")
+
+    worker.phase("building")
     for _ in range(70):
         clock.now += 1
-        progress.tick("120 objects")
+        worker.tick("(120 objects)")
+        display.show()
 
     assert written == [
-        "building ...\n",
-        "building: 120 objects, 30 s\n",
-        "building: 120 objects, 1 min 0 s\n",
+        "um: building ...\n",
+        "um: building (120 objects), 31 s\n",
+        "um: building (120 objects), 1 min 1 s\n",
     ]
 
 
-def test_plain_starts_over_with_each_phase(clock: Clock) -> None:
+def test_plain_tells_of_all_workers(board: Board, clock: Clock) -> None:
     written: list[str] = []
-    progress = PlainProgress(written.append, clock)
-
-    progress.phase("building")
-    clock.now += 29
-    progress.phase("booting")
-    clock.now += 29
-    progress.tick("")
-    clock.now += 1
-    progress.tick("")
-
-    assert written == ["building ...\n", "booting ...\n", "booting: 30 s\n"]
+    display = PlainDisplay(board, written.append)
+    board.worker("um").phase("building")
+    board.worker("s390").phase("configuring")
+    display.show()
+    board.worker("um").done()
+    clock.now += 30
+    display.show()
+    assert written == ["um: building ...\n", "s390: configuring ...\n", "s390: configuring, 30 s\n"]
 
 
-def test_plain_writes_notes_at_once(clock: Clock) -> None:
+def test_plain_writes_what_is_left_when_it_closes(board: Board) -> None:
     written: list[str] = []
-    PlainProgress(written.append, clock).note("waiting")
-    assert written == ["waiting\n"]
+    display = PlainDisplay(board, written.append)
+    board.worker("um").note("waiting")
+    display.close()
+    assert written == ["um: waiting\n"]
 
 
 def screen(text: str) -> list[str]:
@@ -77,46 +78,56 @@ def screen(text: str) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def test_live_rewrites_one_line(clock: Clock) -> None:
+def test_live_rewrites_one_line(board: Board, clock: Clock) -> None:
     written: list[str] = []
-    progress = LiveProgress(written.append, clock)
+    display = LiveDisplay(board, written.append)
 
-    progress.phase("building the kernel")
+    worker = board.worker("um")
+    worker.phase("building the kernel")
     clock.now += 61
-    progress.tick("120 objects")
-    assert screen("".join(written)) == ["building the kernel: 120 objects, 1 min 1 s"]
+    worker.tick("(120 objects)")
+    board.worker("s390").phase("boot")
+    display.show()
+    shown = "um: building the kernel (120 objects), 1 min 1 s | s390: boot, 0 s"
+    assert screen("".join(written)) == [shown]
 
-    progress.phase("boot")
-    assert screen("".join(written)) == ["boot ..."]
+    worker.done()
+    display.show()
+    assert screen("".join(written)) == ["s390: boot, 0 s"]
 
-    progress.close()
+    display.close()
     assert screen("".join(written)) == [""]
 
 
-def test_live_keeps_notes_above_the_line(clock: Clock) -> None:
+def test_live_keeps_notes_above_the_line(board: Board) -> None:
     written: list[str] = []
-    progress = LiveProgress(written.append, clock)
+    display = LiveDisplay(board, written.append)
 
-    progress.phase("building")
-    progress.note("waiting for another session")
-    progress.tick("")
+    worker = board.worker("um")
+    worker.phase("building")
+    worker.note("waiting for another session")
+    display.show()
 
-    assert screen("".join(written)) == ["waiting for another session", "building: 0 s"]
+    shown = ["um: waiting for another session", "um: building, 0 s"]
+    assert screen("".join(written)) == shown
 
 
-def test_live_never_reaches_the_last_column(clock: Clock) -> None:
+def test_live_never_reaches_the_last_column(board: Board) -> None:
     written: list[str] = []
-    progress = LiveProgress(written.append, clock, width=10)
-
-    progress.phase("a step with a very long name")
-    progress.tick("x" * 100)
-
+    display = LiveDisplay(board, written.append, width=10)
+    worker = board.worker("um")
+    worker.phase("a step with a very long name")
+    worker.tick("x" * 100)
+    display.show()
     assert max(len(line) for line in screen("".join(written))) == 9
 
 
-def test_silent_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    progress: Progress = SilentProgress()
-    progress.phase("building")
-    progress.tick("1")
-    progress.note("waiting")
-    assert capsys.readouterr() == ("", "")
+def test_who_is_not_wanted_any_more_hears_of_it(board: Board) -> None:
+    def check() -> None:
+        raise InterruptedError
+
+    for call in ("phase", "tick", "note"):
+        with pytest.raises(InterruptedError):
+            getattr(board.worker("um", check), call)("x")
+    assert not board.statuses
+    assert not board.lines

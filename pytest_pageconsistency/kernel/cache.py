@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pytest_pageconsistency.background import INTERVAL
 from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.verdict import Kind, TargetError
 
@@ -38,7 +39,10 @@ def hold(lock: Path, progress: Progress) -> Iterator[None]:
             held.acquire(timeout=0)
         except Timeout:
             progress.note(f"waiting for another session that uses {lock.parent}")
-            held.acquire()
+            while not held.is_locked:
+                progress.tick("")
+                with contextlib.suppress(Timeout):
+                    held.acquire(timeout=INTERVAL)
     try:
         yield
     finally:

@@ -4,26 +4,26 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import selectors
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import IO, Any
+from typing import IO
 
+from pytest_pageconsistency.background import INTERVAL, Background
 from pytest_pageconsistency.kernel.environment import clean_environment
 
 OUTPUT_LIMIT = 256 * 1024 * 1024
 """Bytes of output after which a command counts as running away."""
 
-_ENDING_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-_INTERVAL = 0.25
+_MARKER = "PAGECONSISTENCY_BUILD"
+"""Environment variable by which a later session knows what a killed one left running."""
+
 _CHUNK = 1 << 16
 
 
@@ -62,43 +62,51 @@ def run(
     *,
     limits: Limits = Limits(),
     tick: Callable[[int], None] | None = None,
-    record: Path | None = None,
+    marker: str = "",
 ) -> Completed:
     """Run `argv` in a session of its own and return when that session is empty.
 
-    `tick` is called about four times a second with the bytes of output so far. `record` is a
-    file that holds the session's id meanwhile, see `end_orphans`. Whatever
-    ends the wait (deadline, byte limit, an exception such as KeyboardInterrupt, or
-    the leader's own exit), every process left in the session is ended before this returns or
-    raises. OSError if the program cannot be started.
+    `tick` is called about four times a second with the bytes of output so far. `marker` goes into
+    the processes' environment, see `end_orphans`. Whatever ends the wait (deadline, byte limit, an
+    exception from `tick`, a signal to the main thread, or the leader's own exit), every process
+    left in the session is ended before this returns or raises. OSError if the program cannot be
+    started.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return _run(argv, limits, tick, marker)
+    # Here a signal could strike between the start of the process and our knowing of it.
+    with Background(1) as background:
+
+        def checked(size: int) -> None:
+            background.raise_if_cancelled()
+            if tick is not None:
+                tick(size)
+
+        return background.wait(background.submit(_run, argv, limits, checked, marker))
+
+
+def _run(
+    argv: Sequence[str],
+    limits: Limits,
+    tick: Callable[[int], None] | None,
+    marker: str,
+) -> Completed:
     began = time.monotonic()
-    with _termination_raises():
-        # Held back until what would be left running can be ended.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
+    process = subprocess.Popen(
+        list(argv),
+        env=clean_environment(os.environ) | {_MARKER: marker},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    with process.stdout, _Output(process.stdout, limits.output) as output:
         try:
-            process = subprocess.Popen(
-                list(argv),
-                env=clean_environment(os.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=functools.partial(_begin_session, mask, record),  # noqa: PLW1509
-            )
-        except BaseException:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            raise
-        assert process.stdout is not None
-        with process.stdout, _Output(process.stdout, limits.output) as output:
-            try:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-                timed_out = _wait(process, output, limits, tick)
-            finally:
-                _end_session(process, output, limits)
-                if record is not None:
-                    record.unlink(missing_ok=True)
-            output.drain()
+            timed_out = _wait(process, output, limits, tick)
+        finally:
+            _end_session(process, output, limits)
+        output.drain()
     return Completed(
         argv=tuple(argv),
         returncode=process.returncode,
@@ -109,56 +117,35 @@ def run(
     )
 
 
-def _begin_session(mask: set[int | signal.Signals], record: Path | None) -> None:
-    """Between fork and exec: note the session's id, which is the leader's process id.
-
-    The child does it, because a parent that is killed right after the fork could not. It makes
-    system calls alone: another thread of the parent may have held any lock.
-    """
-    if record is not None:
-        with contextlib.suppress(OSError):  # a full disk is told by what comes next
-            file = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-            os.write(file, b"%d\n" % os.getpid())
-            os.close(file)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
 def session_members(session: int) -> list[int]:
     """Process ids of the session `session` that are still alive (zombies are not)."""
     members = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+    for process in _processes():
         try:
-            stat = (entry / "stat").read_text("utf-8", "replace")
+            stat = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
         except OSError:
             continue  # it ended while we looked
         # The name in parentheses may hold anything, parentheses too.
         state, _parent, _group, member_of = stat.rpartition(")")[2].split()[:4]
         if int(member_of) == session and state not in "ZX":
-            members.append(int(entry.name))
+            members.append(process)
     return members
 
 
-def end_orphans(record: Path, marker: str) -> None:
-    """End the session that `record` names if who started it was killed and could not.
-
-    Ids are used again: it is ours only if a process of it has `marker` in its arguments.
-    """
-    try:
-        session = int(record.read_text("ascii"))
-    except (FileNotFoundError, ValueError):
-        return
-    if any(marker in _arguments(member) for member in session_members(session)):
-        _kill(session)
-    record.unlink(missing_ok=True)
+def end_orphans(marker: str) -> None:
+    """End what `run` started with this marker in a process that was killed and could not end it."""
+    for process in _processes():
+        try:
+            environment = Path(f"/proc/{process}/environ").read_bytes()
+            session = os.getsid(process)
+        except OSError:
+            continue  # it ended while we looked, or is somebody else's
+        if f"{_MARKER}={marker}".encode() in environment.split(b"\0"):
+            _kill(session)
 
 
-def _arguments(process: int) -> str:
-    try:
-        return Path(f"/proc/{process}/cmdline").read_text("utf-8", "replace")
-    except OSError:
-        return ""
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 @dataclass
@@ -220,10 +207,10 @@ def _wait(
         now = time.monotonic()
         if limits.seconds is not None and now - began >= limits.seconds:
             return True
-        if tick is not None and now - ticked >= _INTERVAL:
+        if tick is not None and now - ticked >= INTERVAL:
             ticked = now
             tick(output.size)
-        _pause(process, output, _INTERVAL)
+        _pause(process, output, INTERVAL)
     return False
 
 
@@ -278,25 +265,3 @@ def _signal(processes: Sequence[int], number: signal.Signals) -> None:
     for process in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(process, number)
-
-
-@contextlib.contextmanager
-def _termination_raises() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP unwind the stack, so that a cancelled job leaves no orphans.
-
-    Handlers that the program has set itself stay, and only its main thread may set any.
-    """
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    previous: dict[signal.Signals, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in _ENDING_SIGNALS - {signal.SIGINT}:
-            if signal.getsignal(number) is signal.SIG_DFL:
-                previous[number] = signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
