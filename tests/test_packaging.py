@@ -15,6 +15,8 @@ from pytest_pageconsistency.resources import kunit_directory, templates_director
 ROOT = Path(__file__).parent.parent
 
 SHOW = """
+from pytest_pageconsistency.architecture import described_architectures, read_architecture
+assert "um" in described_architectures() and read_architecture("um").kconfig
 from pytest_pageconsistency.generate.suite import runtime_files
 from pytest_pageconsistency.resources import kunit_directory, templates_directory
 print(templates_directory() / "suite.c.j2", kunit_directory(), sorted(runtime_files())[0])
@@ -45,6 +47,9 @@ def test_the_wheel_holds_what_the_checkout_has(wheel: Path) -> None:
     package = wheel / "pytest_pageconsistency"
     assert files(package / "templates") == files(templates_directory())
     assert files(package / "kunit") == files(kunit_directory())
+    architectures = files(ROOT / "pytest_pageconsistency/architectures")
+    assert "um.toml" in architectures
+    assert files(package / "architectures") == architectures
     assert (package / "conformance/__init__.py").is_file()
 
 
@@ -67,6 +72,11 @@ def test_an_installed_package_finds_its_own(wheel: Path) -> None:
 def test_the_plugin_is_registered(wheel: Path) -> None:
     (entry_points,) = wheel.glob("*.dist-info/entry_points.txt")
     assert "pageconsistency = pytest_pageconsistency.plugin" in entry_points.read_text()
+
+
+def test_the_command_is_installed(wheel: Path) -> None:
+    (entry_points,) = wheel.glob("*.dist-info/entry_points.txt")
+    assert "pageconsistency = pytest_pageconsistency.cli:main" in entry_points.read_text()
 
 
 def test_the_licence_is_gpl_2(wheel: Path) -> None:

@@ -3,84 +3,211 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 
+from pytest_pageconsistency.architecture import Architecture
+from pytest_pageconsistency.kernel.machine import Machine
+from pytest_pageconsistency.kernel.qemu_configs import QemuConfig
+from pytest_pageconsistency.kernel.toolchain import (
+    find_toolchain,
+    has_llvm,
+    make_variables,
+    package_of,
+    programs,
+)
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 _ALWAYS = ("make", "flex", "bison", "bc", "python3", "awk", "cmp", "find")
-_BINUTILS = ("ld", "ar", "nm", "objcopy")
-_LLVM = ("ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy")
-_WRAPPERS = ("ccache", "distcc", "sccache")
-_PACKAGES = {
-    "ar": "binutils",
-    "awk": "gawk",
-    "cmp": "diffutils",
-    "find": "findutils",
-    "ld": "binutils",
-    "ld.lld": "lld",
-    "llvm-ar": "llvm",
-    "llvm-nm": "llvm",
-    "llvm-objcopy": "llvm",
-    "nm": "binutils",
-    "objcopy": "binutils",
-}
+
+
+class Role(Enum):
+    """What a tool is needed for."""
+
+    HOST = "host"
+    """Every build: make, flex, the compiler of the build's own programs, libc's headers."""
+    COMPILER = "compiler"
+    """The code of the kernel: compiler, linker and the like."""
+    UNNAMED_COMPILER = "unnamed compiler"
+    """Stands for them where nothing says what they are called."""
+    EMULATOR = "emulator"
+    OTHER = "other"
+    """A firmware file, or a header, for this architecture alone."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program or file that a build or boot needs.
+
+    `place` is where it is on this machine, None if it is missing; `package` is Debian's that
+    brings it, "" if none is known or it is a path that the user gave.
+    """
+
+    name: str
+    role: Role
+    package: str
+    place: str | None
 
 
 def require_tools(
-    make_options: Sequence[str], which: Callable[[str], str | None] = shutil.which
+    architecture: Architecture,
+    qemu_config: QemuConfig | None,
+    make_options: Sequence[str],
+    cross_compile: str | None,
+    machine: Machine | None = None,
 ) -> None:
-    """TargetError (TOOL_MISSING) naming every tool that a build with `make_options` lacks.
+    """TargetError (TOOL_MISSING) naming all that `needed_tools` finds no place of.
 
-    CONFIG_ERROR where no package can help, because an option names a path.
-
-    Understands CC=, HOSTCC=, LD=, LLVM= and CROSS_COMPILE= as make does; `which` looks a
-    program up.
+    CONFIG_ERROR where no package can help, because an option names what is not there.
     """
-    missing = [tool for tool in dict.fromkeys(_needed(make_options)) if which(tool) is None]
+    missing = missing_tools(architecture, qemu_config, make_options, cross_compile, machine)
     if not missing:
         return
-    are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
-    packages = sorted({package for tool in missing if (package := _package(tool))})
-    advice = f"install {them} with: apt-get install {' '.join(packages)}"
-    if not packages:
-        advice = "correct the make options"
-    message = f"{_listed(missing)} {are} missing; {advice}"
-    kind = Kind.TOOL_MISSING if packages else Kind.CONFIG_ERROR
-    raise TargetError(kind, message)
+    wrong = [tool.name for tool in missing if cross_compile and tool.name.startswith(cross_compile)]
+    if wrong and cross_compile != architecture.cross_compile:
+        message = (
+            f"--kunit-cross-compile: there is no {wrong[0]} for {architecture.name}; "
+            "give what stands before gcc in the name of its compiler"
+        )
+        raise TargetError(Kind.CONFIG_ERROR, message)
+    raise _missing_error(missing)
 
 
-def _needed(make_options: Sequence[str]) -> Iterator[str]:
-    options = dict(option.split("=", 1) for option in make_options if "=" in option)
-    yield from _ALWAYS
-    llvm = options.get("LLVM", "")
-    if llvm in ("", "0"):
-        cross = options.get("CROSS_COMPILE", "")
-        compiler, host = f"{cross}gcc", "gcc"
-        yield from (options.get("LD", f"{cross}ld"), *(f"{cross}{tool}" for tool in _BINUTILS[1:]))
+def missing_tools(
+    architecture: Architecture,
+    qemu_config: QemuConfig | None,
+    make_options: Sequence[str],
+    cross_compile: str | None,
+    machine: Machine | None = None,
+) -> list[Tool]:
+    """Those of `needed_tools` that the machine lacks."""
+    needed = needed_tools(architecture, qemu_config, make_options, cross_compile, machine)
+    return [tool for tool in needed if tool.place is None]
+
+
+def needed_tools(
+    architecture: Architecture,
+    qemu_config: QemuConfig | None,
+    make_options: Sequence[str],
+    cross_compile: str | None,
+    machine: Machine | None = None,
+) -> list[Tool]:
+    """All that building and booting takes, each once.
+
+    Understands CC=, HOSTCC=, LD=, LLVM= and CROSS_COMPILE= as make does. `cross_compile` is the
+    prefix that the user gave; without `qemu_config` nothing of QEMU's is needed.
+    """
+    machine = machine or Machine()
+    variables = make_variables(make_options)
+    prefix = cross_compile_prefix(architecture, cross_compile, make_options, machine)
+    prefix = variables.get("CROSS_COMPILE", prefix)
+    toolchain = find_toolchain(variables, prefix)
+    packages = {f"{architecture.cross_compile}gcc": architecture.compiler_package}
+
+    def find(names: Iterable[str], role: Role) -> Iterator[Tool]:
+        for name in names:
+            package = packages.get(name) or package_of(name, prefix, architecture.cross_compile)
+            yield Tool(name, role, package, machine.which(name))
+
+    tools = [*find(_ALWAYS, Role.HOST)]
+    if _names_compiler(architecture, cross_compile, variables, machine):
+        tools += find(programs(toolchain.commands), Role.COMPILER)
     else:
-        # LLVM=1, LLVM=/directory/ and LLVM=-15 are what the kernel knows.
-        prefix = llvm if llvm.endswith("/") else ""
-        suffix = llvm if llvm.startswith("-") else ""
-        compiler = host = f"{prefix}clang{suffix}"
-        yield options.get("LD", f"{prefix}{_LLVM[0]}{suffix}")
-        yield from (f"{prefix}{tool}{suffix}" for tool in _LLVM[1:])
-    for command in (options.get("CC", compiler), options.get("HOSTCC", host)):
-        words = command.split()
-        yield from words[: 2 if words and words[0] in _WRAPPERS else 1]
+        name = f"a compiler for {architecture.name}"
+        tools.append(Tool(name, Role.UNNAMED_COMPILER, "", None))
+    tools += find(programs([toolchain.host_compiler]), Role.HOST)
+    tools += _headers(architecture, toolchain.host_compiler, machine)
+    if qemu_config is not None:
+        tools += _for_qemu(architecture, qemu_config, machine)
+    # A native compiler is the host's too.
+    unique: dict[str, Tool] = {}
+    for tool in tools:
+        unique.setdefault(tool.name, tool)
+    return list(unique.values())
 
 
-def _package(tool: str) -> str | None:
-    """Name Debian's package that holds `tool`; None for a path."""
-    if "/" in tool:
-        return None
-    if cross := re.fullmatch(r"(.+-linux-gnu\w*)-(.+)", tool):
-        base = "gcc" if cross[2].startswith("gcc") else _PACKAGES.get(cross[2], cross[2])
-        return f"{base}-{cross[1]}".replace("_", "-")
-    if versioned := re.fullmatch(r"(ld\.lld|llvm-\w+|clang|gcc)(-\d+)", tool):
-        return _PACKAGES.get(versioned[1], versioned[1]) + versioned[2]
-    return _PACKAGES.get(tool, tool)
+def cross_compile_prefix(
+    architecture: Architecture,
+    given: str | None,
+    make_options: Sequence[str] = (),
+    machine: Machine | None = None,
+) -> str:
+    """What kunit.py's --cross_compile gets, "" for nothing: `given` by the user, or what we know.
+
+    Nothing, too, where the make options say it, where LLVM= makes clang compile for every
+    architecture, and where an architecture's own machine has its gcc under no other name.
+    """
+    machine = machine or Machine()
+    variables = make_variables(make_options)
+    if "CROSS_COMPILE" in variables:
+        return ""
+    if given is not None:
+        return given
+    if has_llvm(variables):
+        return ""
+    prefix = architecture.cross_compile
+    if machine.kind in architecture.native and machine.which(f"{prefix}gcc") is None:
+        return ""
+    return prefix
+
+
+def packages_of(tools: Sequence[Tool]) -> list[str]:
+    """The Debian packages that bring `tools`, each once, sorted."""
+    return sorted({tool.package for tool in tools if tool.package})
+
+
+def _headers(architecture: Architecture, compiler: str, machine: Machine) -> Iterator[Tool]:
+    wanted = [("stdio.h", Role.HOST, "libc6-dev")]
+    if architecture.host_header:
+        wanted.append((architecture.host_header, Role.OTHER, architecture.host_header_package))
+    for name, role, package in wanted:
+        there = machine.has_header(compiler, name)
+        yield Tool(name, role, package, name if there else None)
+
+
+def _for_qemu(
+    architecture: Architecture, qemu_config: QemuConfig, machine: Machine
+) -> Iterator[Tool]:
+    if emulator := qemu_config.emulator:
+        # Debian's packages of one emulator, real or virtual, are called as it is.
+        package = architecture.emulator_package or emulator.replace("_", "-")
+        yield Tool(emulator, Role.EMULATOR, package, machine.which(emulator))
+    if firmware := architecture.firmware:
+        place = firmware if machine.is_file(firmware) else None
+        yield Tool(firmware, Role.OTHER, architecture.firmware_package, place)
+
+
+def _names_compiler(
+    architecture: Architecture, given: str | None, variables: Mapping[str, str], machine: Machine
+) -> bool:
+    """Whether anything says how to compile for `architecture`; plain gcc compiles for few."""
+    return (
+        bool(architecture.cross_compile)
+        or machine.kind in architecture.native
+        or given is not None
+        or not variables.keys().isdisjoint({"CC", "CROSS_COMPILE"})
+        or has_llvm(variables)
+    )
+
+
+def _missing_error(missing: Sequence[Tool]) -> TargetError:
+    are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+    packages = packages_of(missing)
+    without = [tool for tool in missing if not tool.package]
+    # An option gave the name of everything else that no package brings.
+    wrong = [tool for tool in without if tool.role is not Role.UNNAMED_COMPILER]
+    advice = []
+    if without != wrong:
+        advice.append("name the prefix of one with --kunit-cross-compile")
+    if wrong:
+        advice.append("correct the make options")
+    if packages:
+        them = "the rest" if without else them
+        advice.append(f"install {them} with: apt-get install {' '.join(packages)}")
+    kind = Kind.CONFIG_ERROR if wrong else Kind.TOOL_MISSING
+    names = _listed([tool.name for tool in missing])
+    return TargetError(kind, f"{names} {are} missing; {'; '.join(advice)}")
 
 
 def _listed(names: Sequence[str]) -> str:
