@@ -1,50 +1,92 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is left on disk for machines: sources, configuration, console and result.json."""
+"""What is left on disk for machines: sources, configuration, console, results and outcomes."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_pageconsistency.crosscheck import CaseResult
+from pytest_pageconsistency.case_document import CaseDocuments
 from pytest_pageconsistency.kernel.tree import tree_identity
 from pytest_pageconsistency.pipeline import TargetResult
-from pytest_pageconsistency.target import Target
+from pytest_pageconsistency.schema import (
+    FILES,
+    FINAL_OUTCOMES,
+    OUTCOMES,
+    OUTCOMES_SCHEMA,
+    RESULT,
+    RESULT_SCHEMA,
+)
+from pytest_pageconsistency.verdict import Verdict
 
-SCHEMA = "pageconsistency-result/1"
-"""Named in every result.json and described in docs/result.md; a new number when a key changes."""
+_LINES = 60
+"""Of the end of a console that result.json repeats for the case that was running then."""
+
+_TAIL = 100_000
+"""Characters in which they are looked for."""
 
 
-def write_artifacts(directory: Path, result: TargetResult) -> None:
-    """Write suite.c, kunitconfig, .config, console.log and result.json to `directory`/<arch>."""
+def write_artifacts(
+    directory: Path, result: TargetResult, elf: Mapping[str, Any] | None = None
+) -> None:
+    """Write suite.c, kunitconfig, .config, console.log and result.json to `directory`/<arch>.
+
+    `elf` says of the image what the ELF file says of itself.
+    """
     place = directory / result.target.arch
     place.mkdir(parents=True, exist_ok=True)
     (place / "suite.c").write_bytes(result.suite.files["suite.c"])
-    (place / "kunitconfig").write_text(result.kunitconfig, encoding="utf-8")
+    (place / "kunitconfig").write_text(result.run.kunitconfig, encoding="utf-8")
     (place / ".config").write_text(result.run.dot_config, encoding="utf-8")
     (place / "console.log").write_text(result.run.console, encoding="utf-8", errors="replace")
-    text = json.dumps(result_document(result), indent=1, ensure_ascii=True)
-    # Workers of pytest-xdist write the same file: whole, or not at all.
-    draft = place / f"result.json.{os.getpid()}"
-    draft.write_text(f"{text}\n", encoding="ascii")
-    draft.replace(place / "result.json")
+    _write_whole(place / RESULT, result_document(result, elf))
 
 
-def clear_artifacts(directory: Path, target: Target) -> None:
-    """Make `directory`/<arch>, without the files of an earlier run; OSError if that fails."""
-    place = directory / target.arch
+def write_failure(directory: Path, arch: str, verdict: Verdict, case_ids: Sequence[str]) -> None:
+    """Write `directory`/<arch>/result.json for a target that never booted, and why.
+
+    `case_ids` are the pytest ids of the cases that were to run.
+    """
+    place = directory / arch
     place.mkdir(parents=True, exist_ok=True)
-    for name in ("result.json", "console.log", "suite.c", "kunitconfig", ".config"):
+    _write_whole(place / RESULT, failure_document(arch, verdict, case_ids))
+
+
+def write_outcomes(directory: Path, outcomes: Mapping[str, Mapping[str, str]]) -> None:
+    """Write `directory`/<arch>/outcomes.json for each architecture in `outcomes`.
+
+    They are by pytest id, as `outcomes.worse` makes them; those that are not final are left out.
+    """
+    for arch, of_items in outcomes.items():
+        final = {
+            case_id: outcome
+            for case_id, outcome in sorted(of_items.items())
+            if outcome in FINAL_OUTCOMES
+        }
+        place = directory / arch
+        place.mkdir(parents=True, exist_ok=True)
+        _write_whole(place / OUTCOMES, {"schema": OUTCOMES_SCHEMA, "outcomes": final})
+
+
+def clear_artifacts(directory: Path, arch: str) -> None:
+    """Make `directory`/<arch>, without the files of an earlier run; OSError if that fails."""
+    place = directory / arch
+    place.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
         (place / name).unlink(missing_ok=True)
 
 
-def result_document(result: TargetResult) -> dict[str, Any]:
-    """result.json as a dictionary."""
+def result_document(result: TargetResult, elf: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """result.json of a kernel that booted, as a dictionary."""
     target, header = result.target, result.header
+    cases = CaseDocuments(
+        target.arch, result.run.exec_command, result.run.console[-_TAIL:].splitlines()[-_LINES:]
+    )
     return {
-        "schema": SCHEMA,
+        "schema": RESULT_SCHEMA,
         "target": {
             "arch": target.arch,
             "bits_per_long": target.bits_per_long,
@@ -56,28 +98,40 @@ def result_document(result: TargetResult) -> dict[str, Any]:
             "path": str(header.path),
             "sha256": header.sha256,
         },
+        "elf": dict(elf) if elf is not None else None,
         "build_id": result.suite.build_id,
         "timed_out": result.run.timed_out,
         "seconds": {name: round(value, 3) for name, value in result.run.seconds.items()},
         "command": list(result.run.exec_command),
-        "cases": [_case(case) for case in result.results.values()],
+        "cases": [cases.document(case) for case in result.results.values()],
     }
 
 
-def _case(result: CaseResult) -> dict[str, Any]:
-    program = result.case.program
-    document: dict[str, Any] = {
-        "id": program.case_id,
-        "function": result.case.name.function,
-        "verdict": result.verdict.kind.value,
-        "message": result.verdict.message,
-        "steps": len(program.steps),
-        "observed_values": result.observed_values,
+def failure_document(arch: str, verdict: Verdict, case_ids: Sequence[str]) -> dict[str, Any]:
+    """result.json of a target that never booted, as a dictionary."""
+    return {
+        "schema": RESULT_SCHEMA,
+        "target": {"arch": arch, "bits_per_long": None, "byteorder": None},
+        "tree": None,
+        "header": None,
+        "elf": None,
+        "build_id": None,
+        "timed_out": False,
+        "seconds": {},
+        "command": [],
+        "error": {
+            "kind": verdict.kind.value,
+            "message": verdict.message,
+            "details": verdict.details,
+        },
+        "planned": list(case_ids),
+        "cases": [],
     }
-    if result.disagreement:
-        document["disagreement"] = {
-            "step": result.disagreement.step,
-            "expected": [hex(value) for value in result.disagreement.expected],
-            "observed": [hex(value) for value in result.disagreement.observed],
-        }
-    return document
+
+
+def _write_whole(path: Path, document: Mapping[str, Any]) -> None:
+    """Whole, or not at all: workers of pytest-xdist write the same file."""
+    text = json.dumps(document, indent=1, ensure_ascii=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(f"{text}\n", encoding="ascii")
+    draft.replace(path)

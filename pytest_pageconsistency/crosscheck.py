@@ -12,6 +12,7 @@ from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.generate import SUITE_NAME, Suite, SuiteCase
 from pytest_pageconsistency.kunit_parser import Test, TestStatus, parse_console
 from pytest_pageconsistency.observations import Observations, read_observations
+from pytest_pageconsistency.step_table import StepTable, step_table
 from pytest_pageconsistency.verdict import Kind, Verdict
 
 _DEATH = re.compile(
@@ -44,13 +45,17 @@ class Boot:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What became of one case; `console` is what the kernel printed while it ran."""
+    """What became of one case; `console` is what the kernel printed while it ran.
+
+    `table` holds the steps around the place where it went wrong; None if it passed or never ran.
+    """
 
     case: SuiteCase
     verdict: Verdict
     disagreement: Disagreement | None = None
     observed_values: int = 0
     console: tuple[str, ...] = ()
+    table: StepTable | None = None
 
 
 def cross_check(suite: Suite, boot: Boot) -> dict[str, CaseResult]:
@@ -101,11 +106,17 @@ def count_values(program: Program) -> int:
 
 @dataclass(frozen=True)
 class _Ending:
-    """Why cases are missing, and which one was running then (its function's name, or "")."""
+    """Why cases are missing, and which one was running then (its function's name, or "").
+
+    `cut`: the console ends in the middle of a line. `console` is what that case printed, and the
+    kernel after it.
+    """
 
     kind: Kind
     sentence: str
     running: str
+    cut: bool
+    console: tuple[str, ...]
 
 
 def _reported_cases(root: Test) -> Mapping[str, list[Test]]:
@@ -132,14 +143,24 @@ def _ending(
         ),
         "",
     )
-    death = _death(lines)
+    kind, sentence = Kind.CRASH, "the kernel's console ends early"
     if boot.timed_out:
-        return _Ending(Kind.TIMEOUT, "the kernel was stopped when its time was up", running)
-    if death:
-        return _Ending(Kind.CRASH, f"the kernel died: {death}", running)
-    if boot.overflowed:
-        return _Ending(Kind.CRASH, "the kernel was stopped: it printed without end", running)
-    return _Ending(Kind.CRASH, "the kernel's console ends early", running)
+        kind, sentence = Kind.TIMEOUT, "the kernel was stopped when its time was up"
+    elif death := _death(lines):
+        sentence = f"the kernel died: {death}"
+    elif boot.overflowed:
+        sentence = "the kernel was stopped: it printed without end"
+    cut = bool(lines) and not lines[-1].endswith("\n")
+    return _Ending(kind, sentence, running, cut, _last_words(lines, running))
+
+
+def _last_words(lines: Sequence[str], running: str) -> tuple[str, ...]:
+    """The console from where `running` begins, or if it says much from where the kernel dies."""
+    begin = f"# {running}: pc "
+    start = next((n for n, line in enumerate(lines) if running and begin in line), len(lines))
+    died = next((n for n in range(start, len(lines)) if _DEATH.search(lines[n])), start)
+    start = max(start, died - _CONSOLE_LINES // 3)
+    return tuple(line.rstrip("\r\n") for line in lines[start : start + _CONSOLE_LINES])
 
 
 def _has_result(tests: Iterable[Test]) -> bool:
@@ -164,6 +185,8 @@ def _judge(
         verdict = Verdict(Kind.MALFORMED, f"the console holds {len(tests)} results of this case")
     elif not _has_result(tests):
         verdict = _unfinished(case, observations, ending)
+        if ending.running == case.name.function:
+            console = ending.console
     elif observations.no_memory:
         bitmap, size = observations.no_memory
         verdict = Verdict(
@@ -182,9 +205,24 @@ def _judge(
         verdict = Verdict(Kind.DISAGREEMENT, _disagreement_sentence(case.program, disagreement))
     else:
         verdict = _by_status(tests[0], console)
+    table = None
+    if verdict.kind not in (Kind.PASSED, Kind.NOT_RUN):
+        table = step_table(case.program, _attributable(suite, tests, observations, ending))
     return CaseResult(
-        case, verdict, disagreement, len(observations.values), console[-_CONSOLE_LINES:]
+        case, verdict, disagreement, len(observations.values), console[-_CONSOLE_LINES:], table
     )
+
+
+def _attributable(
+    suite: Suite, tests: Sequence[Test], observations: Observations, ending: _Ending
+) -> Sequence[int]:
+    """The values that are known to be those of the case's first steps."""
+    other_build = observations.ended and observations.build_id != suite.build_id
+    if len(tests) > 1 or observations.faults or other_build:
+        return ()
+    if ending.cut and not observations.ended:
+        return observations.values[:-1]  # half of the last one may be missing
+    return observations.values
 
 
 def _unfinished(case: SuiteCase, observations: Observations, ending: _Ending) -> Verdict:

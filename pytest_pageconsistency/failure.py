@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from _pytest._io import TerminalWriter
 
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.crosscheck import CaseResult
+from pytest_pageconsistency.items import case_arch
 from pytest_pageconsistency.options import DEFAULT_TIMEOUT
 from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.report import Reproduction, describe, kunit_command
@@ -94,6 +97,17 @@ def may_be_expected(error: CaseFailure | TargetError) -> bool:
     return kind in (Kind.DISAGREEMENT, Kind.KERNEL_FAILURE, Kind.CRASH, Kind.TIMEOUT)
 
 
+@contextmanager
+def missing_tools_skip() -> Iterator[None]:
+    """Skip the test where the machine lacks a tool; everything else that is wrong is an error."""
+    try:
+        yield
+    except TargetError as error:
+        if error.verdict.kind is Kind.TOOL_MISSING:
+            pytest.skip(error.verdict.message)
+        raise
+
+
 def printable(text: str) -> str:
     """Text for a terminal: what a kernel or a compiler printed cannot steer it."""
     return "".join(
@@ -106,23 +120,34 @@ def pytest_command(item: pytest.Function) -> list[str]:
     config = item.config
     place = config.invocation_params.dir
     path = item.path.relative_to(place) if item.path.is_relative_to(place) else item.path
-    command = ["pytest", f"{path}::{item.nodeid.partition('::')[2]}"]
-    for argument in _kunit_arguments(config):
-        command += argument
-    return command
+    arch = f"--kunit-arch={case_arch(item)}"
+    command = ["pytest", f"{path}::{item.nodeid.partition('::')[2]}", arch]
+    return command + _kunit_arguments(config)
 
 
 _ENVIRONMENT = {"tree": "KUNIT_TREE", "cache": "PAGECONSISTENCY_CACHE"}
 
 
-def _kunit_arguments(config: pytest.Config) -> list[list[str]]:
-    arguments: list[list[str]] = []
-    for name in ("arch", "tree", "header", "kconfig", "make_option", "timeout", "cache"):
+_REPEATED = (
+    "tree",
+    "header",
+    "kconfig",
+    "make_option",
+    "cross_compile",
+    "qemu_arg",
+    "timeout",
+    "cache",
+)
+
+
+def _kunit_arguments(config: pytest.Config) -> list[str]:
+    arguments: list[str] = []
+    for name in _REPEATED:
         value = config.getoption(f"kunit_{name}") or os.environ.get(_ENVIRONMENT.get(name, ""))
         if value == DEFAULT_TIMEOUT:
             continue
         values = value if isinstance(value, list) else [value] if value else []
-        arguments += [[f"--kunit-{name.replace('_', '-')}={value}"] for value in values]
+        arguments += [f"--kunit-{name.replace('_', '-')}={value}" for value in values]
     return arguments
 
 

@@ -31,26 +31,31 @@ def is_case(item: pytest.Item) -> bool:
     )
 
 
-def target_of(item: pytest.Function) -> Target:
-    """The target that a collected item is for."""
-    target = item.callspec.params[TARGET_FIXTURE]
-    assert isinstance(target, Target)
-    return target
+def arch_of(item: pytest.Item) -> str | None:
+    """The architecture that a collected item is for, None for one that is for none."""
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return None
+    arch = item.callspec.params.get(TARGET_FIXTURE)
+    return arch if isinstance(arch, str) else None
 
 
-def cases_of(items: Iterable[pytest.Item], target: Target) -> list[pytest.Function]:
-    """The items that are cases for `target` and will run."""
-    return [
-        item
-        for item in items
-        if isinstance(item, pytest.Function)
-        and is_case(item)
-        and target_of(item) == target
-        and _will_run(item)
-    ]
+def case_arch(item: pytest.Function) -> str:
+    """The architecture that a case is for."""
+    arch = arch_of(item)
+    assert arch is not None
+    return arch
 
 
-def record_item(item: pytest.Function) -> Program | None:
+def cases_by_arch(items: Iterable[pytest.Item]) -> dict[str, list[pytest.Function]]:
+    """The items that are cases and will run, for each architecture."""
+    found: dict[str, list[pytest.Function]] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and is_case(item) and _will_run(item):
+            found.setdefault(case_arch(item), []).append(item)
+    return found
+
+
+def record_item(item: pytest.Function, target: Target) -> Program | None:
     """Run a case's body against the oracle alone and return what it recorded.
 
     A body whose assertion fails is recorded up to there, so that the kernel can be asked who is
@@ -58,8 +63,8 @@ def record_item(item: pytest.Function) -> Program | None:
     Raises TargetError (CASE_ERROR) for a body that takes fixtures which a recording cannot have,
     that is no plain function, or that records nothing.
     """
-    recorder = Recorder(target_of(item).abi)
-    arguments = _arguments(item, recorder)
+    recorder = Recorder(target.abi)
+    arguments = _arguments(item, recorder, target)
     body = item.function if item.cls is None else getattr(item.cls(), item.originalname)
     if inspect.iscoroutinefunction(body) or inspect.isgeneratorfunction(body):
         raise TargetError(Kind.CASE_ERROR, "a case is a plain function: no async, no yield")
@@ -90,9 +95,9 @@ def _will_run(item: pytest.Item) -> bool:
     return skip is None and runs
 
 
-def _arguments(item: pytest.Function, recorder: Recorder) -> dict[str, Any]:
+def _arguments(item: pytest.Function, recorder: Recorder, target: Target) -> dict[str, Any]:
     """What the body is called with: its own parameters, the recorder and the target."""
-    available: dict[str, Any] = {CASE_FIXTURE: recorder, TARGET_FIXTURE: target_of(item)}
+    available: dict[str, Any] = {CASE_FIXTURE: recorder, TARGET_FIXTURE: target}
     for name in item.callspec.params:
         definitions = item._fixtureinfo.name2fixturedefs.get(name, ())
         if all(d.func.__name__ == "get_direct_param_fixture_func" for d in definitions):

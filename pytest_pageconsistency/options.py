@@ -5,22 +5,24 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import platformdirs
 import pytest
 
-from pytest_pageconsistency.pipeline import Settings
-from pytest_pageconsistency.target import Target, find_target, known_architectures
+from pytest_pageconsistency.settings import Settings
+from pytest_pageconsistency.target import ALL, FAMILIES
 
 DEFAULT_ARCH = "um"
 DEFAULT_TIMEOUT = 300.0
 
 _KCONFIG = re.compile(r"CONFIG_\w+=\S.*")
 _MAKE_OPTION = re.compile(
-    r"(?!(?:O|M|ARCH|SRCARCH|SUBARCH|KBUILD_OUTPUT|KBUILD_EXTMOD|MAKEFLAGS)=)\w+=.*"
+    r"(?!(?:O|M|ARCH|CROSS_COMPILE|SRCARCH|SUBARCH|KBUILD_OUTPUT|KBUILD_EXTMOD|MAKEFLAGS)=)\w+=.*"
 )
 """Not what the plugin itself decides: where and for which architecture is built."""
+_CROSS_COMPILE = re.compile(r"(?:(\w+)=)?([\w./+-]+)")
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -30,7 +32,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--kunit-arch",
         action="append",
         metavar="ARCH[,ARCH]",
-        help=f"architectures to run the cases on (default: {DEFAULT_ARCH})",
+        help="architectures to run the cases on, `all` that this machine has the tools for, or of "
+        f"these {', '.join(FAMILIES)} (repeatable; default: {DEFAULT_ARCH})",
     )
     group.addoption(
         "--kunit-tree",
@@ -56,7 +59,24 @@ def add_options(parser: pytest.Parser) -> None:
         help="pass a variable to make, such as LLVM=1 (repeatable)",
     )
     group.addoption(
-        "--kunit-jobs", type=int, metavar="N", help="compile N files at once (default: all cores)"
+        "--kunit-cross-compile",
+        action="append",
+        default=[],
+        metavar="[ARCH=]PREFIX",
+        help="toolchain prefix, such as s390=s390x-linux-gnu- (repeatable; default: Debian's)",
+    )
+    group.addoption(
+        "--kunit-qemu-arg",
+        action="append",
+        default=[],
+        metavar="ARG",
+        help="one more argument for QEMU (repeatable)",
+    )
+    group.addoption(
+        "--kunit-jobs",
+        type=int,
+        metavar="N",
+        help="compile N files at once, of all architectures together (default: all cores)",
     )
     group.addoption(
         "--kunit-timeout",
@@ -85,7 +105,6 @@ def add_options(parser: pytest.Parser) -> None:
 
 def settings(config: pytest.Config) -> Settings:
     """The user's choices; pytest.UsageError, one sentence, for those that make no sense."""
-    targets(config)
     jobs = config.getoption("kunit_jobs")
     timeout = config.getoption("kunit_timeout")
     if jobs is not None and jobs < 1:
@@ -97,25 +116,28 @@ def settings(config: pytest.Config) -> Settings:
         header=_header(config),
         kconfig=_checked(config, "kunit_kconfig", _KCONFIG, "CONFIG_NAME=value"),
         make_options=_checked(
-            config, "kunit_make_option", _MAKE_OPTION, "NAME=value (no O, M or ARCH)"
+            config, "kunit_make_option", _MAKE_OPTION, "NAME=value (no O, M, ARCH or CROSS_COMPILE)"
         ),
         jobs=jobs or len(os.sched_getaffinity(0)),
         timeout=timeout,
         cache=_cache(config),
+        cross_compile=_cross_compile(config),
+        qemu_args=tuple(config.getoption("kunit_qemu_arg")),
     )
 
 
-def targets(config: pytest.Config) -> list[Target]:
-    """The chosen architectures, each once, in the order given."""
+def architecture_words(config: pytest.Config) -> list[str]:
+    """What --kunit-arch asks for, each word once, in the order given."""
     words = config.getoption("kunit_arch") or [DEFAULT_ARCH]
-    names = dict.fromkeys(name.strip() for word in words for name in word.split(","))
-    try:
-        return [find_target(name) for name in names]
-    except KeyError as error:
-        raise pytest.UsageError(
-            f"--kunit-arch: {error.args[0]!r} is not known; known are: "
-            f"{', '.join(known_architectures())}"
-        ) from None
+    names = [name.strip() for word in words for name in word.split(",")]
+    if not all(names):
+        raise pytest.UsageError(f"--kunit-arch wants names, not {','.join(words)!r}")
+    return list(dict.fromkeys(names))
+
+
+def are_names(words: Sequence[str]) -> bool:
+    """Whether all words are names of architectures rather than of many."""
+    return not any(word in (*FAMILIES, ALL) for word in words)
 
 
 def directory(config: pytest.Config, option: str) -> Path | None:
@@ -150,6 +172,18 @@ def _cache(config: pytest.Config) -> Path:
     if given:
         return _absolute(config, given)
     return Path(platformdirs.user_cache_dir("pytest_pageconsistency"))
+
+
+def _cross_compile(config: pytest.Config) -> dict[str, str]:
+    prefixes = {}
+    for value in config.getoption("kunit_cross_compile"):
+        match = _CROSS_COMPILE.fullmatch(value)
+        if match is None:
+            raise pytest.UsageError(f"--kunit-cross-compile wants [ARCH=]PREFIX, not {value!r}")
+        # make runs in another directory.
+        prefix = str(_absolute(config, match[2])) if "/" in match[2] else match[2]
+        prefixes[match[1] or ""] = prefix
+    return prefixes
 
 
 def _checked(

@@ -5,36 +5,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_pageconsistency.architecture import read_architecture
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.crosscheck import Boot, CaseResult, cross_check
 from pytest_pageconsistency.generate import SUITE_NAME, Suite, make_suite
-from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun, run_kernel
+from pytest_pageconsistency.kernel.boot import BootOptions
+from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun
 from pytest_pageconsistency.kernel.shadow import HEADER
-from pytest_pageconsistency.kernel.tree import Tree, find_tree
+from pytest_pageconsistency.kernel.trace import annotate
+from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.resources import kunit_directory
+from pytest_pageconsistency.settings import Settings, find_configuration
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the user chose; paths are absolute, `timeout` is a boot's in seconds.
-
-    `tree` is a directory or an archive, None for the newest Debian source; `header` replaces the
-    header under test.
-    """
-
-    tree: str | None
-    header: Path | None
-    kconfig: tuple[str, ...]
-    make_options: tuple[str, ...]
-    jobs: int
-    timeout: float
-    cache: Path
 
 
 @dataclass(frozen=True)
@@ -52,6 +39,16 @@ class HeaderUnderTest:
 
 
 @dataclass(frozen=True, repr=False)
+class Plan:
+    """What is to be built and booted for a target, and why."""
+
+    target: Target
+    header: HeaderUnderTest
+    suite: Suite
+    request: KernelRequest
+
+
+@dataclass(frozen=True, repr=False)
 class TargetResult:
     """Everything about one build and boot; `results` has the pytest ids as keys."""
 
@@ -59,47 +56,48 @@ class TargetResult:
     tree: Tree
     header: HeaderUnderTest
     suite: Suite
-    kunitconfig: str
     run: KernelRun
     results: Mapping[str, CaseResult]
 
 
-def run_programs(
+def make_plan(
     programs: Sequence[Program], target: Target, settings: Settings, progress: Progress
-) -> TargetResult:
-    """Let a kernel for `target` take the steps of all programs, in one suite and one boot.
+) -> Plan:
+    """Put all programs into one suite for a kernel of `target`.
 
-    Raises TargetError where it does not come to a boot; what the kernel did is in the results.
+    TargetError: CASE_ERROR for programs that would prove nothing, and as `find_configuration`.
     """
     check_programs(programs, target)
-    tree = find_tree(settings.tree, settings.cache, progress)
-    header = find_header(tree, settings.header)
-    kunitconfig = (kunit_directory() / "kunitconfig" / f"{target.arch}.config").read_text()
+    configuration = find_configuration(target.arch, settings, progress)
+    header = find_header(configuration.tree, settings.header)
     identity = {
         "header": header.sha256,
-        "kunitconfig": kunitconfig,
+        "kunitconfig": configuration.required + configuration.wishes,
         "kconfig": "\n".join(settings.kconfig),
-        "make": "\n".join(settings.make_options),
+        "make": "\n".join((*settings.make_options, configuration.cross_compile)),
     }
     suite = make_suite(programs, target, identity)
     request = KernelRequest(
-        tree=tree,
-        arch=target.arch,
+        configuration=configuration,
         suite=suite.files,
         header=header.content,
-        kunitconfig=kunitconfig,
-        kconfig=settings.kconfig,
-        make_options=settings.make_options,
-        jobs=settings.jobs,
-        timeout=settings.timeout,
-        cache=settings.cache,
-        filter_glob=SUITE_NAME,
-        image_must_define=suite.functions,
+        options=BootOptions(SUITE_NAME, settings.timeout, settings.qemu_args),
+        abi=target.abi,
+        machine=read_architecture(target.arch).elf_machine or None,
+        functions=suite.functions,
     )
-    run = run_kernel(request, progress)
-    _check_abi(target, run)
-    results = cross_check(suite, Boot(run.console, run.timed_out, run.overflowed))
-    return TargetResult(target, tree, header, suite, kunitconfig, run, results)
+    return Plan(target, header, suite, request)
+
+
+def judge(plan: Plan, run: KernelRun) -> TargetResult:
+    """Cross-check what the kernel was observed to do with the oracle."""
+    results = cross_check(plan.suite, Boot(run.console, run.timed_out, run.overflowed))
+    for case_id, result in results.items():
+        if result.verdict.kind in (Kind.CRASH, Kind.KERNEL_FAILURE):
+            console = tuple(annotate(run.image, result.console))
+            results[case_id] = replace(result, console=console)
+    tree = plan.request.configuration.tree
+    return TargetResult(plan.target, tree, plan.header, plan.suite, run, results)
 
 
 def check_programs(programs: Sequence[Program], target: Target) -> None:
@@ -130,14 +128,3 @@ def find_header(tree: Tree, given: Path | None) -> HeaderUnderTest:
         return HeaderUnderTest("tree", path, path.read_bytes())
     path = kunit_directory() / HEADER
     return HeaderUnderTest("ours", path, path.read_bytes())
-
-
-def _check_abi(target: Target, run: KernelRun) -> None:
-    """The oracle ran for one word width and byte order: the image must have them."""
-    built = (run.elf.bits_per_long, run.elf.byteorder)
-    if built != (target.bits_per_long, target.byteorder):
-        raise TargetError(
-            Kind.CONFIG_ERROR,
-            f"the kernel built for {target.arch} has {built[0]}-bit words, {built[1]}-endian; "
-            f"the oracle ran for {target.bits_per_long}-bit, {target.byteorder}-endian",
-        )

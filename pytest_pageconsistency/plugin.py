@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
 import pytest
 
-from pytest_pageconsistency import options
+from pytest_pageconsistency import collection, options
 from pytest_pageconsistency.batch import Batch
 from pytest_pageconsistency.cases import Program, Recorder
 from pytest_pageconsistency.failure import (
@@ -16,13 +17,13 @@ from pytest_pageconsistency.failure import (
     case_failure,
     kernel_note,
     may_be_expected,
+    missing_tools_skip,
 )
 from pytest_pageconsistency.generate import make_suite
 from pytest_pageconsistency.items import TARGET_FIXTURE, is_case
-from pytest_pageconsistency.kernel.tree import Tree, find_tree
+from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.pipeline import TargetResult
-from pytest_pageconsistency.target import Target
-from pytest_pageconsistency.terminal import open_progress
+from pytest_pageconsistency.target import FAMILIES, Target
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 _BATCH = pytest.StashKey[Batch]()
@@ -36,26 +37,54 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options and prepare what the session's cases share."""
-    config.stash[_BATCH] = Batch(
-        settings=options.settings(config),
-        open_progress=lambda: open_progress(config),
-        artifacts=options.directory(config, "kunit_artifacts"),
-        export=options.directory(config, "kunit_export"),
+    config.addinivalue_line(
+        "markers",
+        "kunit_arch(word, ...): where a case applies: architectures, or of these words "
+        f"{', '.join(FAMILIES)}",
     )
+    config.stash[_BATCH] = collection.open_batch(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing running and nothing behind."""
+    if (batch := config.stash.get(_BATCH, None)) is not None:
+        batch.workshop.close()
+        collection.remove_shared(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Find out which architectures are meant."""
+    collection.choose_architectures(session.config, session.config.stash[_BATCH])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let the workers of pytest-xdist share one choice of architectures, and one boot of each."""
+    collection.prepare_worker(node, node.config.stash[_BATCH])
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make an item of each case and target, the architecture first in the id."""
     if TARGET_FIXTURE in metafunc.fixturenames:
-        targets = options.targets(metafunc.config)
+        architectures = metafunc.config.stash[_BATCH].architectures
         metafunc.parametrize(
-            TARGET_FIXTURE,
-            targets,
-            ids=[target.arch for target in targets],
-            indirect=True,
-            scope="session",
+            TARGET_FIXTURE, architectures, ids=architectures, indirect=True, scope="session"
         )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the items whose kunit_arch mark means other architectures."""
+    if deselected := collection.deselect(config.stash[_BATCH], items):
+        config.hook.pytest_deselected(items=deselected)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let nobody build what nobody waits for."""
+    collection.end_workers(session.config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -95,11 +124,12 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def kunit_target(request: pytest.FixtureRequest) -> Target:
     """The architecture that the case runs for: `arch`, `bits_per_long`, `byteorder`."""
-    target = getattr(request, "param", None)
-    if not isinstance(target, Target):
+    arch = getattr(request, "param", None)
+    if not isinstance(arch, str):
         message = "a test takes kunit_target or dual_bitmap as an argument, so that it is collected"
         raise TargetError(Kind.CASE_ERROR, f"{message} for each architecture")
-    return target
+    with missing_tools_skip():
+        return request.config.stash[_BATCH].target(arch)
 
 
 @pytest.fixture
@@ -107,15 +137,10 @@ def dual_bitmap(
     request: pytest.FixtureRequest, kunit_target: Target
 ) -> Generator[Recorder, None, None]:
     """Make dual bitmaps, `dual_bitmap(nbits=100)`, whose every operation the kernel takes too."""
-    batch = request.config.stash[_BATCH]
     if not is_case(request.node):
         raise TargetError(Kind.CASE_ERROR, "a case takes dual_bitmap as an argument of its body")
-    try:
-        batch.prepare(request.node)
-    except TargetError as error:
-        if error.verdict.kind is Kind.TOOL_MISSING:
-            pytest.skip(error.verdict.message)
-        raise
+    with missing_tools_skip():
+        request.config.stash[_BATCH].prepare(request.node)
     recorder = Recorder(kunit_target.abi)
     request.node.stash[_RECORDER] = recorder
     yield recorder
@@ -126,9 +151,7 @@ def dual_bitmap(
 @pytest.fixture(scope="session")
 def kunit_tree(request: pytest.FixtureRequest) -> Tree:
     """The kernel source under test: `path` and `version`."""
-    settings = request.config.stash[_BATCH].settings
-    with open_progress(request.config) as progress:
-        return find_tree(settings.tree, settings.cache, progress)
+    return request.config.stash[_BATCH].tree()
 
 
 @pytest.fixture

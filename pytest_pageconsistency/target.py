@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import struct
-import sys
 from dataclasses import dataclass
 
 from pytest_pageconsistency.oracle import Abi, ByteOrder
@@ -32,17 +30,14 @@ class Target:
         """The largest bit number that the primitives' arguments can carry."""
         return self.abi.ulong_max
 
+    @property
+    def families(self) -> frozenset[str]:
+        """The words that mean this target among others: "32bit" or "64bit", "be" or "le"."""
+        return frozenset((f"{self.bits_per_long}bit", f"{self.byteorder[0]}e"))
 
-def known_architectures() -> tuple[str, ...]:
-    """The names that `find_target` takes."""
-    return ("um",)
 
+FAMILIES = ("32bit", "64bit", "be", "le")
+"""Every word that `Target.families` can hold."""
 
-def find_target(arch: str) -> Target:
-    """The target called `arch`; KeyError where it is not known.
-
-    User Mode Linux is a process of this machine and has its word width and byte order.
-    """
-    if arch not in known_architectures():
-        raise KeyError(arch)
-    return Target(arch, Abi(struct.calcsize("P") * 8, sys.byteorder))
+ALL = "all"
+"""The word for every architecture."""

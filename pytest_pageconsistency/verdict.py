@@ -24,6 +24,10 @@ class Kind(Enum):
     CASE_ERROR = "case error"
     """The case itself is at fault: not deterministic, empty, or asks for what it cannot have."""
     BUILD_ERROR = "build error"
+    TREE_ERROR = "tree does not build"
+    """Without our suite neither, for this target and compiler."""
+    IMAGE_MISMATCH = "image mismatch"
+    """What was built is not what the oracle ran for: machine, ABI, layout or registration."""
     CONFIG_ERROR = "config error"
     TOOL_MISSING = "tool missing"
 

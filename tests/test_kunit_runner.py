@@ -9,53 +9,79 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fake_kernel import calls, last_session, make_fake_tools, make_fake_tree
+from fake_kernel import calls, last_session, make_fake_make, make_fake_tree
 
+from pytest_pageconsistency.background import Background
+from pytest_pageconsistency.cores import Cores
+from pytest_pageconsistency.kernel.boot import BootOptions
 from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun, run_kernel
+from pytest_pageconsistency.kernel.place import Configuration
 from pytest_pageconsistency.kernel.process import session_members
 from pytest_pageconsistency.kernel.tree import Tree
-from pytest_pageconsistency.progress import SilentProgress
+from pytest_pageconsistency.oracle import Abi
+from pytest_pageconsistency.progress import Board, PlainDisplay, Progress, SilentProgress
 from pytest_pageconsistency.verdict import Kind, TargetError, Verdict
 
 CONSOLE = "KTAP version 1\n1..1\nok 1 pageconsistency\n"
-SUITE = {"Makefile": b"obj-y += suite.o\n", "Kconfig": b"config X\n", "suite.c": b"int a;\n"}
+SUITE = {
+    "Makefile": b"obj-y += suite.o\n",
+    "Kconfig": b"config X\n",
+    "suite.c": b"KUNIT_CASE(pc_one)\n",
+}
 QUIET = SilentProgress()
 
 
 @pytest.fixture(autouse=True)
 def _tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tools = make_fake_tools(tmp_path / "tools")
+    tools = make_fake_make(tmp_path / "tools")
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
 
 
 def request_for(tmp_path: Path, **behaviour: object) -> KernelRequest:
     """A request for the fake kernel that behaves as the keywords say."""
-    tree = make_fake_tree(tmp_path / "linux", **({"console": CONSOLE} | behaviour))  # type: ignore[arg-type]
-    return KernelRequest(
+    tree = make_fake_tree(tmp_path / "linux", **({"console": CONSOLE, "cases": True} | behaviour))  # type: ignore[arg-type]
+    configuration = Configuration(
         tree=Tree(tree, "6.12.1"),
         arch="um",
-        suite=SUITE,
-        header=b"/* header */\n",
-        kunitconfig="CONFIG_KUNIT=y\n",
+        linux_arch="um",
+        required="CONFIG_KUNIT=y\n",
+        wishes="# a comment\n# CONFIG_PCI is not set\n# CONFIG_A is not set\n",
         kconfig=("CONFIG_A=y", "CONFIG_B=n"),
         make_options=("CC=gcc",),
-        jobs=3,
-        timeout=30,
+        cross_compile="",
         cache=tmp_path / "cache",
-        filter_glob="pageconsistency*",
     )
+    options = BootOptions(filter_glob="pageconsistency*", timeout=30)
+    abi = Abi(64, "little")
+    return KernelRequest(
+        configuration, SUITE, b"/* header */\n", options, abi, None, frozenset({"pc_one"})
+    )
+
+
+def changed(request: KernelRequest, **fields: Any) -> KernelRequest:
+    """The request with other fields, of its configuration and its options too."""
+    for name, part in (("configuration", request.configuration), ("options", request.options)):
+        known = {field.name for field in dataclasses.fields(part)}
+        own = {key: fields.pop(key) for key in list(fields) if key in known}
+        request = dataclasses.replace(request, **{name: dataclasses.replace(part, **own)})
+    return dataclasses.replace(request, **fields)
+
+
+def run_fake(request: KernelRequest, progress: Progress = QUIET) -> KernelRun:
+    return run_kernel(request, Cores(3), progress)
 
 
 def refused(request: KernelRequest) -> Verdict:
     with pytest.raises(TargetError) as caught:
-        run_kernel(request, QUIET)
+        run_fake(request)
     return caught.value.verdict
 
 
 def place(request: KernelRequest) -> Path:
-    (found,) = (request.cache / "kernels").iterdir()
+    (found,) = (request.configuration.cache / "kernels").iterdir()
     return found
 
 
@@ -65,19 +91,20 @@ def assert_nothing_left(run: KernelRun) -> None:
 
 def test_a_kernel_is_configured_built_and_booted(tmp_path: Path) -> None:
     request = request_for(tmp_path)
-    run = run_kernel(request, QUIET)
+    run = run_fake(request)
 
     assert CONSOLE in run.console
     assert (run.timed_out, run.overflowed) == (False, False)
     assert set(run.seconds) == {"config", "build", "boot"}
-    assert run.dot_config == "CONFIG_KUNIT=y\nCONFIG_A=y\nCONFIG_B=n\n"
-    assert (run.shadow / "mm/pageconsistency/suite.c").read_bytes() == b"int a;\n"
+    assert run.kunitconfig == "CONFIG_KUNIT=y\n# CONFIG_PCI is not set\n"
+    assert run.dot_config == f"{run.kunitconfig}CONFIG_A=y\nCONFIG_B=n\n"
+    assert (run.shadow / "mm/pageconsistency/suite.c").read_bytes() == SUITE["suite.c"]
     assert (run.shadow / "include/linux/dual_bitmap.h").read_bytes() == b"/* header */\n"
     assert run.elf.machine.startswith("EM_")
 
 
 def test_what_kunit_is_called_with(tmp_path: Path) -> None:
-    run = run_kernel(request_for(tmp_path), QUIET)
+    run = run_fake(request_for(tmp_path))
     common = [
         "--arch=um",
         f"--build_dir={run.build_directory}",
@@ -103,40 +130,42 @@ def test_what_kunit_is_called_with(tmp_path: Path) -> None:
 
 
 def test_a_panic_under_qemu_does_not_wait(tmp_path: Path) -> None:
-    run = run_kernel(dataclasses.replace(request_for(tmp_path), arch="s390"), QUIET)
+    run = run_fake(changed(request_for(tmp_path), arch="s390"))
     assert "--kernel_args=panic=-1" in calls(run.build_directory)[-1]
 
 
 def test_the_command_boots_again(tmp_path: Path) -> None:
-    run = run_kernel(request_for(tmp_path), QUIET)
+    run = run_fake(request_for(tmp_path))
     again = subprocess.run(run.exec_command, capture_output=True, text=True, check=True)
     assert again.stdout == run.console
 
 
 def test_one_directory_for_one_kind_of_kernel(tmp_path: Path) -> None:
     request = request_for(tmp_path)
-    (tmp_path / "link").symlink_to(request.tree.path)
+    (tmp_path / "link").symlink_to(request.configuration.tree.path)
     same = [
         request,
-        dataclasses.replace(request, suite=SUITE | {"suite.c": b"int b;\n"}),
-        dataclasses.replace(request, header=None, timeout=9, jobs=1, filter_glob=""),
-        dataclasses.replace(request, tree=Tree(tmp_path / "link", "6.12.1")),
+        changed(request, suite=SUITE | {"suite.c": b"KUNIT_CASE(pc_one)\nint b;\n"}),
+        changed(request, header=None, timeout=9, filter_glob=""),
+        changed(request, tree=Tree(tmp_path / "link", "6.12.1")),
     ]
     other = [
-        dataclasses.replace(request, arch="arm"),
-        dataclasses.replace(request, kunitconfig="CONFIG_KUNIT=m\n"),
-        dataclasses.replace(request, kconfig=()),
-        dataclasses.replace(request, make_options=()),
+        changed(request, arch="arm"),
+        changed(request, required="CONFIG_KUNIT=m\n"),
+        changed(request, wishes=""),
+        changed(request, cross_compile="x-"),
+        changed(request, kconfig=()),
+        changed(request, make_options=()),
     ]
-    assert len({run_kernel(one, QUIET).build_directory for one in same}) == 1
-    assert len({run_kernel(one, QUIET).build_directory for one in [request, *other]}) == 5
+    assert len({run_fake(one).build_directory for one in same}) == 1
+    assert len({run_fake(one).build_directory for one in [request, *other]}) == 7
 
 
 def test_an_unchanged_suite_keeps_its_time(tmp_path: Path) -> None:
     request = request_for(tmp_path)
-    suite = run_kernel(request, QUIET).shadow / "mm/pageconsistency/suite.c"
+    suite = run_fake(request).shadow / "mm/pageconsistency/suite.c"
     before = suite.stat().st_mtime_ns
-    run_kernel(request, QUIET)
+    run_fake(request)
     assert suite.stat().st_mtime_ns == before
 
 
@@ -150,8 +179,8 @@ def test_progress_is_told(tmp_path: Path) -> None:
         def tick(self, text: str) -> None:
             heard.append(text)
 
-    request = dataclasses.replace(request_for(tmp_path, hang="exec"), timeout=1)
-    run_kernel(request, Heard())
+    request = changed(request_for(tmp_path, hang="exec"), timeout=1)
+    run_fake(request, Heard())
     phases = [name for name in heard if name.endswith(("kernel", "tree"))]
     assert phases == [
         "preparing the tree",
@@ -159,7 +188,7 @@ def test_progress_is_told(tmp_path: Path) -> None:
         "building the kernel",
         "booting the kernel",
     ]
-    assert "0 KiB of console" in heard
+    assert "(0 KiB of console)" in heard
 
 
 def test_a_config_that_is_refused_goes(tmp_path: Path) -> None:
@@ -171,6 +200,63 @@ def test_a_config_that_is_refused_goes(tmp_path: Path) -> None:
     assert not (place(request) / "build/.config").exists()
 
 
+def test_wishes_that_are_refused_are_left_out(tmp_path: Path) -> None:
+    refusing = "Not all are there.\nMissing: # CONFIG_PCI is not set"
+    request = changed(request_for(tmp_path, config_refuses=refusing), kconfig=())
+    run = run_fake(request)
+    assert run.kunitconfig == "CONFIG_KUNIT=y\n# CONFIG_A is not set\n"
+    steps = [call[0] for call in calls(run.build_directory)]
+    assert steps == ["config", "config", "build", "exec"]
+    run_fake(request)
+    steps = [call[0] for call in calls(run.build_directory)]
+    assert steps[4:] == ["config", "build", "exec"]
+
+
+def test_a_refused_wish_does_not_hide_what_is_required(tmp_path: Path) -> None:
+    stderr = "Not all are there.\nMissing: CONFIG_KUNIT=y, # CONFIG_PCI is not set"
+    verdict = refused(request_for(tmp_path, config_stderr=stderr))
+    assert "Kconfig dropped CONFIG_KUNIT=y: " in verdict.message
+
+
+def test_a_qemu_configuration_that_calls_exit(tmp_path: Path) -> None:
+    verdict = refused(request_for(tmp_path, exits="\n\nOpenSBI bios was not found in x.\n"))
+    assert verdict.kind is Kind.CONFIG_ERROR
+    assert verdict.message.endswith(
+        " kunit.py ends before it configures um and says: OpenSBI bios was not found in x."
+    )
+
+
+def test_a_tree_that_does_not_build_without_the_suite_either(tmp_path: Path) -> None:
+    stderr = "@ROOT@/fs/fcntl.c:7:1: error: too many flags\n@ROOT@/fs/fcntl.c:9:1: error: y"
+    request = request_for(tmp_path, build_stderr=stderr)
+    verdict = refused(request)
+    assert verdict.kind is Kind.TREE_ERROR
+    assert verdict.message == (
+        "the tree does not build for this target without our suite either: "
+        "fs/fcntl.c:7:1: error: too many flags"
+    )
+    assert not (place(request) / "shadow/mm/pageconsistency/suite.c").exists()
+
+
+def test_a_tree_that_builds_without_the_suite(tmp_path: Path) -> None:
+    stderr = "@ROOT@/mm/slab.c:7:1: error: too many cooks"
+    verdict = refused(request_for(tmp_path, build_stderr=stderr, builds_without_suite=True))
+    assert verdict.kind is Kind.BUILD_ERROR
+    assert "the kernel tree itself does not build, see mm/slab.c" in verdict.message
+
+
+def test_a_cross_compiler_and_arguments_for_qemu(tmp_path: Path) -> None:
+    request = changed(
+        request_for(tmp_path), arch="s390", cross_compile="s390x-", qemu_args=("-smp", "cpus=2 x")
+    )
+    config, build, execute = calls(run_fake(request).build_directory)
+    assert all("--cross_compile=s390x-" in call for call in (config, build, execute))
+    assert [argument for argument in execute if "qemu" in argument] == [
+        "--qemu_args=-smp",
+        "--qemu_args='cpus=2 x'",
+    ]
+
+
 def test_a_header_that_does_not_compile(tmp_path: Path) -> None:
     stderr = "@ROOT@/include/linux/dual_bitmap.h:33:2: error: expected ';'"
     verdict = refused(request_for(tmp_path, build_stderr=stderr))
@@ -180,33 +266,37 @@ def test_a_header_that_does_not_compile(tmp_path: Path) -> None:
 
 
 def test_a_failed_build_never_boots_the_old_image(tmp_path: Path) -> None:
-    build = run_kernel(request_for(tmp_path), QUIET).build_directory
+    build = run_fake(request_for(tmp_path)).build_directory
     request = request_for(tmp_path, build_stderr="@ROOT@/mm/slab.c:1:1: error: x")
-    assert refused(request).kind is Kind.BUILD_ERROR
+    assert refused(request).kind is Kind.TREE_ERROR
     assert not (build / "vmlinux").exists()
     assert not (build / "linux").exists()
     assert [call[0] for call in calls(build)].count("exec") == 1
 
 
 def test_a_build_without_an_image(tmp_path: Path) -> None:
-    verdict = refused(request_for(tmp_path, image=None))
+    verdict = refused(request_for(tmp_path, image=None, cases=False))
     assert verdict.kind is Kind.BUILD_ERROR
     assert "left no image" in verdict.message
 
 
 def test_an_image_that_is_no_elf_file(tmp_path: Path) -> None:
-    verdict = refused(request_for(tmp_path, image=Path(__file__)))
+    verdict = refused(request_for(tmp_path, image=Path(__file__), cases=False))
     assert verdict.kind is Kind.CONFIG_ERROR
     assert "is not a sound ELF file" in verdict.message
 
 
 def test_an_image_without_the_functions_asked_for(tmp_path: Path) -> None:
-    request = dataclasses.replace(
-        request_for(tmp_path), image_must_define=frozenset({"pc_two", "pc_one"})
-    )
-    verdict = refused(request)
-    assert verdict.kind is Kind.CONFIG_ERROR
-    assert verdict.message.startswith("the built kernel lacks pc_one, pc_two: ")
+    functions = frozenset({"pc_one", "pc_two", "pc_three"})
+    verdict = refused(changed(request_for(tmp_path), functions=functions))
+    assert verdict.kind is Kind.IMAGE_MISMATCH
+    assert verdict.message.startswith("the built kernel lacks pc_three, pc_two: ")
+
+
+def test_an_image_for_another_abi(tmp_path: Path) -> None:
+    verdict = refused(changed(request_for(tmp_path), abi=Abi(32, "big")))
+    assert verdict.kind is Kind.IMAGE_MISMATCH
+    assert "the oracle ran for 32-bit, big-endian" in verdict.message
 
 
 def test_kunit_that_cannot_start_the_kernel(tmp_path: Path) -> None:
@@ -217,13 +307,13 @@ def test_kunit_that_cannot_start_the_kernel(tmp_path: Path) -> None:
 
 
 def test_a_kernel_that_dies_early_is_no_error_here(tmp_path: Path) -> None:
-    run = run_kernel(request_for(tmp_path, console="Kernel panic - not syncing: x\n"), QUIET)
+    run = run_fake(request_for(tmp_path, console="Kernel panic - not syncing: x\n"))
     assert "Kernel panic" in run.console
 
 
 def test_a_boot_that_hangs(tmp_path: Path) -> None:
-    request = dataclasses.replace(request_for(tmp_path, hang="exec"), timeout=1)
-    run = run_kernel(request, QUIET)
+    request = changed(request_for(tmp_path, hang="exec"), timeout=1)
+    run = run_fake(request)
     assert run.timed_out
     assert CONSOLE in run.console
     assert run.seconds["boot"] < 20
@@ -232,22 +322,22 @@ def test_a_boot_that_hangs(tmp_path: Path) -> None:
 
 def test_a_boot_that_hangs_and_ignores_signals(tmp_path: Path) -> None:
     behaviour = request_for(tmp_path, hang="exec", ignore_signals=True, leave_child="exec")
-    run = run_kernel(dataclasses.replace(behaviour, timeout=1), QUIET)
+    run = run_fake(changed(behaviour, timeout=1))
     assert run.timed_out
     assert CONSOLE in run.console
     assert_nothing_left(run)
 
 
 def test_a_boot_that_leaves_a_process_behind(tmp_path: Path) -> None:
-    run = run_kernel(request_for(tmp_path, leave_child="exec"), QUIET)
+    run = run_fake(request_for(tmp_path, leave_child="exec"))
     assert not run.timed_out
     assert CONSOLE in run.console
     assert_nothing_left(run)
 
 
 def test_a_boot_that_prints_without_end(tmp_path: Path) -> None:
-    request = dataclasses.replace(request_for(tmp_path, flood="exec"), output_limit=100_000)
-    run = run_kernel(request, QUIET)
+    request = changed(request_for(tmp_path, flood="exec"), output_limit=100_000)
+    run = run_fake(request)
     assert run.overflowed
     assert len(run.console) == 100_000
     assert_nothing_left(run)
@@ -274,21 +364,9 @@ def test_a_disk_that_is_full_before_the_build(
     assert "the disk is full" in verdict.message
 
 
-def test_missing_tools_are_told_before_anything_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tools = make_fake_tools(tmp_path / "few")
-    (tools / "flex").unlink()
-    monkeypatch.setenv("PATH", str(tools))
-    verdict = refused(request_for(tmp_path))
-    assert verdict.kind is Kind.TOOL_MISSING
-    assert verdict.message == "flex is missing; install it with: apt-get install flex"
-    assert not (tmp_path / "cache").exists()
-
-
 @pytest.mark.parametrize("name", ["with space", "with:colon", "with#hash"])
 def test_a_cache_that_make_cannot_use(tmp_path: Path, name: str) -> None:
-    verdict = refused(dataclasses.replace(request_for(tmp_path), cache=tmp_path / name))
+    verdict = refused(changed(request_for(tmp_path), cache=tmp_path / name))
     assert verdict.kind is Kind.CONFIG_ERROR
     assert verdict.message.startswith(f"make cannot build in {tmp_path / name}: ")
     assert not (tmp_path / name).exists()
@@ -297,15 +375,22 @@ def test_a_cache_that_make_cannot_use(tmp_path: Path, name: str) -> None:
 SESSION = """
 import sys
 sys.path.insert(0, {tests!r})
-import dataclasses
 from pathlib import Path
-from test_kunit_runner import request_for
-from pytest_pageconsistency.kernel.kunit import run_kernel
-from pytest_pageconsistency.progress import PlainProgress
+from test_kunit_runner import request_for, run_session
 
-request = request_for(Path({path!r}), **{behaviour!r})
-run_kernel(dataclasses.replace(request, timeout={timeout}), PlainProgress(sys.stdout.write))
+run_session(request_for(Path({path!r}), **{behaviour!r}), {timeout})
 """
+
+
+def run_session(request: KernelRequest, timeout: float) -> None:
+    """What the other process does."""
+    board = Board()
+    display = PlainDisplay(board, sys.stdout.write)
+    with Background(1) as background:
+        worker = board.worker("um", background.raise_if_cancelled)
+        future = background.submit(run_kernel, changed(request, timeout=timeout), Cores(1), worker)
+        background.wait(future, display.show)
+    display.close()
 
 
 def other_session(
@@ -343,7 +428,7 @@ def test_ctrl_c_in_a_build_leaves_no_process_and_the_next_run_works(tmp_path: Pa
     assert "KeyboardInterrupt" in output
     assert session_members(session) == []
 
-    assert CONSOLE in run_kernel(request_for(tmp_path), QUIET).console
+    assert CONSOLE in run_fake(request_for(tmp_path)).console
 
 
 def test_what_a_killed_session_left_running_is_ended(tmp_path: Path) -> None:
@@ -352,7 +437,7 @@ def test_what_a_killed_session_left_running_is_ended(tmp_path: Path) -> None:
         process.kill()
     assert session_members(session)
 
-    assert CONSOLE in run_kernel(request_for(tmp_path), QUIET).console
+    assert CONSOLE in run_fake(request_for(tmp_path)).console
     assert session_members(session) == []
 
 
@@ -364,7 +449,7 @@ def test_two_sessions_wait_for_each_other(tmp_path: Path) -> None:
         output, _ = second.communicate(timeout=60)
         first.communicate(timeout=60)
     assert first.returncode == second.returncode == 0
-    assert output.startswith("waiting for another session that uses ")
+    assert output.startswith("um: waiting for another session that uses ")
     assert "booting the kernel" in output
 
 
@@ -381,5 +466,5 @@ def test_the_lock_is_released_after_an_error(tmp_path: Path) -> None:
         def note(self, text: str) -> None:
             notes.append(text)
 
-    run_kernel(request_for(tmp_path), Heard())
+    run_fake(request_for(tmp_path), Heard())
     assert notes == []

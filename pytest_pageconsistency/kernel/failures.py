@@ -31,8 +31,9 @@ def config_failure(output: str, directory: Path, dot_config: str) -> TargetError
 
     `dot_config` is the text of the .config that it made, if any.
     """
-    if dropped := _dropped_options(output, dot_config):
-        return dropped
+    if dropped := dropped_options(output, dot_config):
+        message = f"Kconfig dropped {', '.join(dropped)}: see what each depends on"
+        return TargetError(Kind.CONFIG_ERROR, message, _tail(output.splitlines()))
     lines = _cleaned(output, directory)
     reason = next((line for line in lines if _KCONFIG.match(line)), None)
     reason = reason or _python_error(lines)
@@ -68,16 +69,37 @@ def boot_failure(output: str) -> TargetError:
     return TargetError(Kind.CONFIG_ERROR, message, _tail(lines))
 
 
-def _dropped_options(output: str, dot_config: str) -> TargetError | None:
+def dropped_options(output: str, dot_config: str) -> list[str]:
+    """The options, as kunitconfig lines, that were asked for and did not come into .config.
+
+    Empty where the `output` of kunit.py does not complain of any.
+    """
     found = _DROPPED.search(output)
     if found is None:
-        return None
+        return []
     # A value may hold a comma, but hardly ", CONFIG_".
     options = sorted(re.split(r", (?=CONFIG_|# CONFIG_)", found["options"].strip()))
     # kunit.py also lists options as missing that are off because .config has no word of them.
     wanted = [option for option in options if not _is_off(option, dot_config)]
-    message = f"Kconfig dropped {', '.join(wanted or options)}: see what each depends on"
-    return TargetError(Kind.CONFIG_ERROR, message, _tail(output.splitlines()))
+    return wanted or options
+
+
+def blames_tree(output: str, directory: Path) -> bool:
+    """Whether the `output` of a failed build in `directory` names neither our suite nor the header.
+
+    Where nothing is named at all, the tree is not cleared either.
+    """
+    lines = _cleaned(output, directory)
+    first = next((line for line in lines if _path_at_fault(line)), "")
+    return not _is_ours(first)
+
+
+def first_error(output: str, directory: Path) -> str:
+    """The first line of a failed build's `output` that a compiler or linker calls an error."""
+    lines = _cleaned(output, directory)
+    found = next((line for line in lines if _path_at_fault(line)), None)
+    found = found or next((line for line in lines if _OTHER.search(line)), "see its output")
+    return found.strip()[:300]
 
 
 def _is_off(option: str, dot_config: str) -> bool:
@@ -87,11 +109,16 @@ def _is_off(option: str, dot_config: str) -> bool:
 
 def _blame(line: str) -> str:
     path = _path_at_fault(line)
+    if not _is_ours(line):
+        return f"the kernel tree itself does not build, see {path}: build it without this suite"
     if path.endswith(HEADER):
         return f"the header under test does not compile: correct {HEADER}"
-    if f"{SUITE_DIRECTORY}/" in path or _OUR_FUNCTION in line:
-        return "the generated suite does not compile or link: the header may lack what it calls"
-    return f"the kernel tree itself does not build, see {path}: build it without this suite first"
+    return "the generated suite does not compile or link: the header may lack what it calls"
+
+
+def _is_ours(line: str) -> bool:
+    path = _path_at_fault(line)
+    return path.endswith(HEADER) or f"{SUITE_DIRECTORY}/" in path or _OUR_FUNCTION in line
 
 
 def _path_at_fault(line: str) -> str:

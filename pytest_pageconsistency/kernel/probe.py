@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Read word width and byte order of a kernel that may not be built yet.
+
+Cases are recorded for an ABI, and only then a kernel is built for them. So one object is built
+first, as the kernel's own modpost does it (scripts/mod/empty.c), with the flags of everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_pageconsistency.cores import Cores
+from pytest_pageconsistency.kernel.cache import disk_errors, hold, raise_if_disk_full
+from pytest_pageconsistency.kernel.configure import configure
+from pytest_pageconsistency.kernel.elf import ElfFacts, describe
+from pytest_pageconsistency.kernel.failures import blames_tree, build_failure, first_error
+from pytest_pageconsistency.kernel.place import Configuration, Place, place_of
+from pytest_pageconsistency.kernel.process import Limits, end_orphans, run
+from pytest_pageconsistency.kernel.shadow import SUITE_DIRECTORY, update_shadow
+from pytest_pageconsistency.progress import Progress
+from pytest_pageconsistency.verdict import Kind, TargetError
+
+_OBJECT = f"{SUITE_DIRECTORY}/pc_runtime.o"
+
+
+def read_abi(
+    configuration: Configuration, runtime: Mapping[str, bytes], cores: Cores, progress: Progress
+) -> ElfFacts:
+    """What the kernel's ELF header says, or until there is one that of an object of `runtime`.
+
+    `runtime` is a suite without cases that has pc_runtime.c. Takes about 15 s the first time.
+    TargetError as `run_kernel` raises it.
+    """
+    place = place_of(configuration)
+    if (facts := _known(place)) is not None:
+        return facts
+    with disk_errors(place.root), hold(place.lock, progress):
+        if (facts := _known(place)) is not None:
+            return facts
+        progress.phase("preparing the tree")
+        end_orphans(str(place.root))
+        update_shadow(configuration.tree, place.shadow, suite=runtime, header=None)
+        place.build.mkdir(exist_ok=True)
+        configure(configuration, place, progress)
+        with cores.share(progress) as jobs:
+            _compile(configuration, place, jobs, progress)
+        return describe(place.build / _OBJECT)
+
+
+def _known(place: Place) -> ElfFacts | None:
+    for path in (place.image, place.build / _OBJECT):
+        if path.exists():
+            try:
+                return describe(path)
+            except TargetError:
+                continue  # another session may be writing it
+    return None
+
+
+def _compile(configuration: Configuration, place: Place, jobs: int, progress: Progress) -> None:
+    progress.phase("reading word width and byte order")
+    cross = configuration.cross_compile
+    command = [
+        "make",
+        f"--directory={place.shadow}",
+        f"--jobs={jobs}",
+        f"ARCH={configuration.linux_arch}",
+        f"O={place.build}",
+        *([f"CROSS_COMPILE={cross}"] if cross else []),
+        *configuration.make_options,
+        _OBJECT,
+    ]
+    done = run(
+        command,
+        limits=Limits(grace=10),
+        tick=lambda _size: progress.tick(""),
+        marker=str(place.root),
+    )
+    if done.returncode == 0:
+        return
+    raise_if_disk_full(done.output, place.root)
+    failure = build_failure(done.output, place.shadow, place.read_dot_config())
+    if failure.verdict.kind is Kind.BUILD_ERROR and blames_tree(done.output, place.shadow):
+        reason = first_error(done.output, place.shadow)
+        message = f"the tree does not build for this target without our suite either: {reason}"
+        raise TargetError(Kind.TREE_ERROR, message, failure.verdict.details)
+    raise failure

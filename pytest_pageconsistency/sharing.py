@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One boot for all worker processes of a session: the first worker builds, the others read.
+
+The directory is the session's own (mode 0700), so what is read there is what a worker wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pytest_pageconsistency.background import INTERVAL
+from pytest_pageconsistency.kernel.kunit import KernelRun
+from pytest_pageconsistency.progress import Progress
+from pytest_pageconsistency.verdict import Kind, TargetError, Verdict
+
+_ENDED = "ended"
+
+
+class Leadership:
+    """The right to build for all workers: one of them has it for as long as it lives."""
+
+    def __init__(self, directory: Path) -> None:
+        self._lock = FileLock(directory / "leader", thread_local=False)
+
+    def take(self, seconds: float = 0) -> bool:
+        """Take it if nobody else has it, or lays it down within `seconds`."""
+        try:
+            self._lock.acquire(timeout=seconds)
+        except Timeout:
+            return False
+        return True
+
+    def lay_down(self) -> None:
+        """Give it up, if it was taken."""
+        self._lock.release(force=True)
+
+
+def publish(directory: Path, arch: str, outcome: KernelRun | Verdict) -> None:
+    """Let the other workers have what became of a target."""
+    draft = directory / f"{arch}.{os.getpid()}"
+    draft.write_bytes(pickle.dumps(outcome))
+    draft.replace(directory / arch)
+
+
+def is_published(directory: Path, arch: str) -> bool:
+    """Whether there is an outcome of a target, such as an earlier leader's."""
+    return (directory / arch).exists()
+
+
+def published(directory: Path, arch: str, progress: Progress) -> KernelRun:
+    """Wait for what became of a target, and return or raise it.
+
+    TargetError (NOT_RUN) if the leader is gone without a word.
+    """
+    leadership = Leadership(directory)
+    gone = False
+    while not is_published(directory, arch):
+        if gone:
+            message = "the worker that built for all ended before this kernel ran: run again"
+            raise TargetError(Kind.NOT_RUN, message)
+        progress.tick("")
+        if leadership.take(INTERVAL):
+            leadership.lay_down()
+            gone = True
+    outcome = pickle.loads((directory / arch).read_bytes())  # noqa: S301  # the session's own
+    if isinstance(outcome, Verdict):
+        raise TargetError(outcome.kind, outcome.message, outcome.details)
+    assert isinstance(outcome, KernelRun)
+    return outcome
+
+
+def announce_end(directory: Path) -> None:
+    """Tell the workers that nobody waits for their builds any more."""
+    (directory / _ENDED).touch()
+
+
+def has_ended(directory: Path) -> bool:
+    """Whether `announce_end` was called."""
+    return (directory / _ENDED).exists() or not directory.exists()

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Kernels of several architectures at work side by side, and whoever waits for one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pytest_pageconsistency.artifacts import clear_artifacts, write_artifacts, write_failure
+from pytest_pageconsistency.background import INTERVAL, Background
+from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.cores import Cores
+from pytest_pageconsistency.generate import export_suite
+from pytest_pageconsistency.kernel.kunit import KernelRun, run_kernel
+from pytest_pageconsistency.pipeline import Plan, TargetResult, judge, make_plan
+from pytest_pageconsistency.progress import Board, Progress
+from pytest_pageconsistency.settings import Settings, find_target
+from pytest_pageconsistency.sharing import Leadership, has_ended, is_published, publish, published
+from pytest_pageconsistency.target import Target
+from pytest_pageconsistency.verdict import Kind, TargetError
+
+_T = TypeVar("_T")
+_THREADS = 32
+"""Architectures that are at work at once at the most; cores are what is short."""
+
+OpenDisplay = Callable[[Board], AbstractContextManager[Callable[[], None]]]
+"""Shows a board for as long as the block lasts; gives what to call now and then."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """The programs to run on a target; `planned` are the pytest ids of all its cases."""
+
+    target: Target
+    programs: Sequence[Program]
+    planned: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Directories for artifacts and exported suites, and the one that worker processes share.
+
+    None where there is none.
+    """
+
+    artifacts: Path | None = None
+    export: Path | None = None
+    shared: Path | None = None
+
+
+class Workshop:
+    """Finds targets and runs orders on threads; all methods are the main thread's to call."""
+
+    def __init__(self, settings: Settings, outputs: Outputs, open_display: OpenDisplay) -> None:
+        self.settings = settings
+        self.outputs = outputs
+        self._open_display = open_display
+        self._board = Board()
+        self._background: Background | None = None
+        self._leadership = Leadership(outputs.shared) if outputs.shared else None
+        self._leads = True
+        self._futures: dict[str, Future[TargetResult]] = {}
+
+    def find_targets(self, architectures: Sequence[str]) -> dict[str, Target | Exception]:
+        """Each architecture's target, or the exception that says why it has none."""
+        cores = Cores(self.settings.jobs, len(architectures))
+        futures = {
+            arch: self._start(
+                arch, lambda arch, progress: find_target(arch, self.settings, cores, progress)
+            )
+            for arch in architectures
+        }
+        found: dict[str, Target | Exception] = {}
+        with self._display(futures.values()) as show:
+            for arch, future in futures.items():
+                try:
+                    found[arch] = self._opened().wait(future, show)
+                except Exception as error:  # each case of the target will raise it
+                    found[arch] = error
+        return found
+
+    def begin(self, orders: Sequence[Order]) -> None:
+        """Build and boot for all orders, side by side, or wait for the worker that does."""
+        if self._leadership is not None:
+            self._leads = self._leadership.take()
+        cores = Cores(self.settings.jobs, len(orders))
+        for order in orders:
+            arch = order.target.arch
+
+            def work(_arch: str, progress: Progress, order: Order = order) -> TargetResult:
+                return self._carry_out(order, cores, progress)
+
+            self._futures[arch] = self._start(arch, work)
+
+    def outcome(self, arch: str) -> TargetResult:
+        """Wait for an order that was begun; raises what it raised."""
+        return self._wait(self._futures[arch])
+
+    def call(self, name: str, work: Callable[[Progress], _T]) -> _T:
+        """Do some other long work and wait for it."""
+        return self._wait(self._start(name, lambda _name, progress: work(progress)))
+
+    def run(self, order: Order) -> TargetResult:
+        """Build and boot for this order now, apart from those that were begun."""
+        cores = Cores(self.settings.jobs)
+
+        def work(progress: Progress) -> TargetResult:
+            plan = make_plan(order.programs, order.target, self.settings, progress)
+            return judge(plan, run_kernel(plan.request, cores, progress))
+
+        return self.call(order.target.arch, work)
+
+    def close(self) -> None:
+        """End what nobody waits for; other workers may still wait for what the leader builds."""
+        if self._background is None:
+            return
+        shared = self.outputs.shared
+        if shared is not None and self._leads:
+            for future in self._futures.values():
+                while not has_ended(shared) and not wait([future], timeout=INTERVAL).done:
+                    pass
+        self._background.close()
+        if self._leadership is not None:
+            self._leadership.lay_down()
+
+    def _start(self, name: str, work: Callable[[str, Progress], _T]) -> Future[_T]:
+        background = self._opened()
+        worker = self._board.worker(name, background.raise_if_cancelled)
+
+        def whole() -> _T:
+            try:
+                return work(name, worker)
+            finally:
+                worker.done()
+
+        return background.submit(whole)
+
+    def _wait(self, future: Future[_T]) -> _T:
+        with self._display([future]) as show:
+            return self._opened().wait(future, show)
+
+    @contextmanager
+    def _display(self, futures: Iterable[Future[Any]]) -> Iterator[Callable[[], None]]:
+        """Show the board if one of these is not ready in a moment."""
+        if not wait(futures, timeout=INTERVAL).not_done:
+            yield lambda: None
+            return
+        with self._open_display(self._board) as show:
+            yield show
+
+    def _opened(self) -> Background:
+        if self._background is None:
+            self._background = Background(_THREADS)
+        return self._background
+
+    def _carry_out(self, order: Order, cores: Cores, progress: Progress) -> TargetResult:
+        arch, outputs = order.target.arch, self.outputs
+        try:
+            if self._leads:
+                self._forget_artifacts(arch)
+                if outputs.export is not None:
+                    write_export(outputs.export / arch, order)
+            plan = make_plan(order.programs, order.target, self.settings, progress)
+            result = judge(plan, self._kernel_run(plan, cores, progress))
+            if self._leads and outputs.artifacts is not None:
+                write_artifacts(outputs.artifacts, result, result.run.elf.document())
+        except OSError as error:
+            message = f"{error.filename or 'disk'}: {error.strerror}"
+            raise TargetError(Kind.CONFIG_ERROR, message) from error
+        except TargetError as error:
+            self.note_failure(arch, error, order.planned)
+            raise
+        return result
+
+    def _kernel_run(self, plan: Plan, cores: Cores, progress: Progress) -> KernelRun:
+        shared, arch = self.outputs.shared, plan.target.arch
+        if shared is None:
+            return run_kernel(plan.request, cores, progress)
+        if not self._leads or is_published(shared, arch):
+            return published(shared, arch, progress)
+        try:
+            run = run_kernel(plan.request, cores, progress)
+        except TargetError as error:
+            publish(shared, arch, error.verdict)
+            raise
+        publish(shared, arch, run)
+        return run
+
+    def note_failure(self, arch: str, error: TargetError, planned: Sequence[str]) -> None:
+        """Leave word of a target that was never booted where artifacts are wanted."""
+        if self._leads and self.outputs.artifacts is not None:
+            clear_artifacts(self.outputs.artifacts, arch)
+            write_failure(self.outputs.artifacts, arch, error.verdict, planned)
+
+    def _forget_artifacts(self, arch: str) -> None:
+        """What an earlier session left must not be taken for this one's."""
+        if self.outputs.artifacts is not None:
+            try:
+                clear_artifacts(self.outputs.artifacts, arch)
+            except OSError as error:
+                message = f"cannot write artifacts to {error.filename}: {error.strerror}"
+                raise TargetError(Kind.CONFIG_ERROR, message) from error
+
+
+def write_export(directory: Path, order: Order) -> None:
+    """Write the self-contained suite of an order's programs to `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in export_suite(order.programs, order.target).items():
+        (directory / name).write_text(text, encoding="ascii")
