@@ -22,12 +22,6 @@ from pytest_pageconsistency.schema import (
 )
 from pytest_pageconsistency.verdict import Verdict
 
-_LINES = 60
-"""Of the end of a console that result.json repeats for the case that was running then."""
-
-_TAIL = 100_000
-"""Characters in which they are looked for."""
-
 
 def write_artifacts(
     directory: Path, result: TargetResult, elf: Mapping[str, Any] | None = None
@@ -82,9 +76,7 @@ def clear_artifacts(directory: Path, arch: str) -> None:
 def result_document(result: TargetResult, elf: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """result.json of a kernel that booted, as a dictionary."""
     target, header = result.target, result.header
-    cases = CaseDocuments(
-        target.arch, result.run.exec_command, result.run.console[-_TAIL:].splitlines()[-_LINES:]
-    )
+    cases = CaseDocuments(target.arch, result.run.exec_command)
     return {
         "schema": RESULT_SCHEMA,
         "target": {

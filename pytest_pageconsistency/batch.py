@@ -63,17 +63,32 @@ class Batch:
             self._recordings[target.arch] = record(cases, target)
         return self._recordings[target.arch]
 
+    def begin(self, items: Sequence[pytest.Item]) -> None:
+        """Record the cases among `items`, and have their kernels built; does so once."""
+        if self._begun:
+            return
+        cases = cases_by_arch(items)
+        planned = {arch: [case.nodeid for case in cases[arch]] for arch in cases}
+        self.workshop.open(list(cases))
+        self._begun = True
+        orders = []
+        for arch, target in self.targets(list(cases)).items():
+            if isinstance(target, TargetError):
+                self.workshop.note_failure(arch, target, planned[arch])
+            elif isinstance(target, Target):
+                programs = self.recording(items, target).programs
+                if programs:
+                    orders.append(Order(target, list(programs.values()), planned[arch]))
+        self.workshop.begin(orders)
+
     def prepare(self, item: pytest.Function) -> None:
-        """Wait for the item's target; begin with all targets if `item` is the first to run.
+        """Wait for the kernel of the item's target.
 
         Raises TargetError where the target failed, where the item cannot be recorded, and where
         the kernel never ran it.
         """
         arch = case_arch(item)
-        target = self.target(arch)
-        if not self._begun:
-            self._begin(item.session.items)
-        recording = self.recording(item.session.items, target)
+        recording = self.recording(item.session.items, self.target(arch))
         if error := recording.errors.get(item.nodeid):
             raise error
         if item.nodeid not in recording.programs:
@@ -106,23 +121,6 @@ class Batch:
     def run(self, programs: Sequence[Program], target: Target) -> TargetResult:
         """Build and boot for these programs now, apart from the session's cases."""
         return self.workshop.run(Order(target, programs, ()))
-
-    def _begin(self, items: Sequence[pytest.Item]) -> None:
-        self._begun = True
-        orders = []
-        failures = []
-        cases = cases_by_arch(items)
-        for arch, target in self.targets(list(cases)).items():
-            planned = [case.nodeid for case in cases[arch]]
-            if isinstance(target, TargetError):
-                failures.append((arch, target, planned))
-            elif isinstance(target, Target):
-                programs = self.recording(items, target).programs
-                if programs:
-                    orders.append(Order(target, list(programs.values()), planned))
-        self.workshop.begin(orders)
-        for failure in failures:
-            self.workshop.note_failure(*failure)
 
     def _result(self, item: pytest.Function) -> tuple[TargetResult, CaseResult] | None:
         arch = case_arch(item)

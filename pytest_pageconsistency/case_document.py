@@ -15,7 +15,6 @@ from pytest_pageconsistency.oracle import RetryResult
 from pytest_pageconsistency.report import describe_disagreement, kunit_command
 from pytest_pageconsistency.schema import case_name
 from pytest_pageconsistency.step_table import GUARD, Row
-from pytest_pageconsistency.verdict import Kind
 
 ROWS_IN_ALL = 20_000
 """Rows of step tables in one result.json at the most; what fails later in the run has none."""
@@ -33,12 +32,11 @@ _RETRIES = (Op.CONSISTENT_RETRY, Op.VALIDATE_RETRY)
 class CaseDocuments:
     """Makes the cases' part of one result.json.
 
-    `exec_command` boots the kernel again that they ran on, `last_lines` are its last words.
+    `exec_command` boots the kernel again that they ran on.
     """
 
     arch: str
     exec_command: Sequence[str]
-    last_lines: Sequence[str] = ()
     _rows_left: int = ROWS_IN_ALL
 
     def document(self, result: CaseResult) -> dict[str, Any]:
@@ -61,7 +59,7 @@ class CaseDocuments:
             }
         if not result.verdict.passed:
             document["report"] = _report(result)
-            document["console"] = self._console(result)
+            document["console"] = [_shortened(line, _LINE_LENGTH) for line in result.console]
             document["command"] = kunit_command(result, self.exec_command)
         if result.table and len(result.table.rows) <= self._rows_left:
             self._rows_left -= len(result.table.rows)
@@ -71,12 +69,6 @@ class CaseDocuments:
                 "after": result.table.after,
             }
         return document
-
-    def _console(self, result: CaseResult) -> list[str]:
-        """What the kernel printed during the case; if it ended there, what it printed last."""
-        ended = result.verdict.kind in (Kind.CRASH, Kind.TIMEOUT)
-        lines = result.console or (self.last_lines if ended else ())
-        return [_shortened(line, _LINE_LENGTH) for line in lines]
 
 
 def _report(result: CaseResult) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_pageconsistency import options
 from pytest_pageconsistency.batch import Batch
-from pytest_pageconsistency.items import arch_of
+from pytest_pageconsistency.items import arch_of, is_case
 from pytest_pageconsistency.outcomes import ARCH_PROPERTY, OutcomeLog
 from pytest_pageconsistency.selection import applies, check_words, choose
 from pytest_pageconsistency.sharing import announce_end
@@ -75,13 +75,13 @@ def choose_architectures(config: pytest.Config, batch: Batch) -> None:
 def deselect(batch: Batch, items: list[pytest.Item]) -> list[pytest.Item]:
     """Take the items out of `items` whose kunit_arch mark means other architectures.
 
-    The others carry their architecture as a property. pytest.UsageError for a mark with a word
-    that the tree does not know.
+    The cases that stay carry their architecture as a property. pytest.UsageError for a mark with
+    a word that the tree does not know.
     """
     kept, deselected = [], []
     for item in items:
         arch = arch_of(item)
-        if arch is not None:
+        if arch is not None and is_case(item):
             item.user_properties.append((ARCH_PROPERTY, arch))
         if arch is None or _applies(batch, item, arch):
             kept.append(item)

@@ -128,8 +128,10 @@ def kunit_target(request: pytest.FixtureRequest) -> Target:
     if not isinstance(arch, str):
         message = "a test takes kunit_target or dual_bitmap as an argument, so that it is collected"
         raise TargetError(Kind.CASE_ERROR, f"{message} for each architecture")
+    batch = request.config.stash[_BATCH]
+    batch.begin(request.session.items)
     with missing_tools_skip():
-        return request.config.stash[_BATCH].target(arch)
+        return batch.target(arch)
 
 
 @pytest.fixture

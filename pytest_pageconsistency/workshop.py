@@ -83,10 +83,24 @@ class Workshop:
                     found[arch] = error
         return found
 
-    def begin(self, orders: Sequence[Order]) -> None:
-        """Build and boot for all orders, side by side, or wait for the worker that does."""
+    def open(self, architectures: Sequence[str]) -> None:
+        """Find out whether this process builds, and remove what an earlier session left.
+
+        TargetError (CONFIG_ERROR) if that cannot be removed: it could be taken for this session's.
+        """
         if self._leadership is not None:
             self._leads = self._leadership.take()
+        if self.outputs.artifacts is None or not self._leads:
+            return
+        for arch in architectures:
+            try:
+                clear_artifacts(self.outputs.artifacts, arch)
+            except OSError as error:
+                message = f"cannot write artifacts to {error.filename}: {error.strerror}"
+                raise TargetError(Kind.CONFIG_ERROR, message) from error
+
+    def begin(self, orders: Sequence[Order]) -> None:
+        """Build and boot for all orders, side by side, or wait for the worker that does."""
         cores = Cores(self.settings.jobs, len(orders))
         for order in orders:
             arch = order.target.arch
@@ -160,10 +174,8 @@ class Workshop:
     def _carry_out(self, order: Order, cores: Cores, progress: Progress) -> TargetResult:
         arch, outputs = order.target.arch, self.outputs
         try:
-            if self._leads:
-                self._forget_artifacts(arch)
-                if outputs.export is not None:
-                    write_export(outputs.export / arch, order)
+            if self._leads and outputs.export is not None:
+                write_export(outputs.export / arch, order)
             plan = make_plan(order.programs, order.target, self.settings, progress)
             result = judge(plan, self._kernel_run(plan, cores, progress))
             if self._leads and outputs.artifacts is not None:
@@ -193,17 +205,7 @@ class Workshop:
     def note_failure(self, arch: str, error: TargetError, planned: Sequence[str]) -> None:
         """Leave word of a target that was never booted where artifacts are wanted."""
         if self._leads and self.outputs.artifacts is not None:
-            clear_artifacts(self.outputs.artifacts, arch)
             write_failure(self.outputs.artifacts, arch, error.verdict, planned)
-
-    def _forget_artifacts(self, arch: str) -> None:
-        """What an earlier session left must not be taken for this one's."""
-        if self.outputs.artifacts is not None:
-            try:
-                clear_artifacts(self.outputs.artifacts, arch)
-            except OSError as error:
-                message = f"cannot write artifacts to {error.filename}: {error.strerror}"
-                raise TargetError(Kind.CONFIG_ERROR, message) from error
 
 
 def write_export(directory: Path, order: Order) -> None:

@@ -115,8 +115,7 @@ def results(target: Target, damage: Damage) -> list[CaseResult]:
 def document(target: Target, damage: Damage, version: str = "6.12.63") -> dict[str, Any]:
     """result.json of a boot of all cases."""
     exec_command = ["python3", "kunit.py", "exec", f"--arch={target.arch}", SUITE_NAME]
-    last_lines = ["Kernel panic - not syncing: Fatal exception in interrupt"]
-    cases = CaseDocuments(target.arch, exec_command, last_lines)
+    cases = CaseDocuments(target.arch, exec_command)
     text = json.dumps([cases.document(result) for result in results(target, damage)])
     suite = make_suite(list(programs(target).values()), target, {})
     return {

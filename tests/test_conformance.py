@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
 
+from pytest_pageconsistency import collection
+from pytest_pageconsistency.batch import Batch
 from pytest_pageconsistency.cases import Op, Program
 from pytest_pageconsistency.crosscheck import CaseResult
 from pytest_pageconsistency.generate import make_suite
@@ -17,6 +20,7 @@ from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, Verdict
+from pytest_pageconsistency.workshop import Order
 
 SUITE = "pytest_pageconsistency.conformance"
 TARGETS = [
@@ -27,41 +31,62 @@ TARGETS = [
 ]
 
 
-class AgreeableKernel:
+class AgreeableWorkshop:
     """Stands for kernels of every ABI: agrees with the oracle, and keeps the programs."""
 
     def __init__(self) -> None:
-        self.programs: dict[str, list[Program]] = {}
+        self.orders: dict[str, Order] = {}
 
-    def run(self, programs: Sequence[Program], target: Target, *_: object) -> TargetResult:
-        self.programs[target.arch] = list(programs)
-        suite = make_suite(programs, target, {})
+    def find_targets(self, architectures: Sequence[str]) -> dict[str, Target]:
+        return {target.arch: target for target in TARGETS if target.arch in architectures}
+
+    def open(self, architectures: Sequence[str]) -> None:
+        """There is nothing to remove."""
+
+    def begin(self, orders: Sequence[Order]) -> None:
+        self.orders = {order.target.arch: order for order in orders}
+
+    def outcome(self, arch: str) -> TargetResult:
+        order = self.orders[arch]
+        suite = make_suite(order.programs, order.target, {})
         results = {
             case.program.case_id: CaseResult(case, Verdict(Kind.PASSED)) for case in suite.cases
         }
         nothing = cast("Any", None)
-        return TargetResult(target, nothing, nothing, suite, "", nothing, results)
+        return TargetResult(order.target, nothing, nothing, suite, nothing, results)
+
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 @pytest.fixture
-def kernel(monkeypatch: pytest.MonkeyPatch) -> AgreeableKernel:
-    kernel = AgreeableKernel()
-    monkeypatch.setattr("pytest_pageconsistency.batch.run_programs", kernel.run)
-    monkeypatch.setattr("pytest_pageconsistency.options.targets", lambda _: TARGETS)
-    return kernel
+def workshop(monkeypatch: pytest.MonkeyPatch) -> AgreeableWorkshop:
+    workshop = AgreeableWorkshop()
+    # Making the suite takes a second, and each item asks.
+    monkeypatch.setattr(workshop, "outcome", functools.cache(workshop.outcome))
+
+    def choose(_config: pytest.Config, batch: Batch) -> None:
+        batch.architectures = [target.arch for target in TARGETS]
+
+    monkeypatch.setattr(collection, "Workshop", lambda *_: workshop)
+    monkeypatch.setattr(collection, "choose_architectures", choose)
+    return workshop
 
 
-def test_the_suite_holds_for_every_abi(pytester: pytest.Pytester, kernel: AgreeableKernel) -> None:
+def test_the_suite_holds_for_every_abi(
+    pytester: pytest.Pytester, workshop: AgreeableWorkshop
+) -> None:
     # Each body runs twice, once recorded and once as a test: the plugin wants the same steps.
     result = pytester.inline_run("--pyargs", SUITE, "-q", "-p", "no:cacheprovider")
 
     passed, skipped, failed = result.listoutcomes()
     assert not failed
     assert not skipped
-    assert set(kernel.programs) == {target.arch for target in TARGETS}
-    assert len(passed) == sum(map(len, kernel.programs.values()))
+    assert set(workshop.orders) == {target.arch for target in TARGETS}
+    assert len(passed) == sum(len(order.programs) for order in workshop.orders.values())
 
-    for programs in kernel.programs.values():
+    for order in workshop.orders.values():
+        programs = list(order.programs)
         assert_the_suite_is_as_large_as_it_claims(programs)
         assert_seeded_programs_are_varied(programs)
 

@@ -55,9 +55,7 @@ class TestVerdicts:
     def test_agreement(self, pytester: pytest.Pytester, tree: Path) -> None:
         result = run(pytester, "--kunit-arch=um", "-v", "--kunit-artifacts=out")
         result.assert_outcomes(passed=4)
-        result.stdout.fnmatch_lines(
-            ["*::test_set?um? *", "*um-99? PASSED*"]
-        )
+        result.stdout.fnmatch_lines(["*::test_set?um? *", "*um-99? PASSED*"])
         assert kernel_steps(pytester) == ["config", "config", "build", "exec"]
         assert [case["verdict"] for case in document(pytester)["cases"]] == ["passed"] * 4
 
