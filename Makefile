@@ -1,29 +1,47 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make run    install what is missing, then the shipped suite on User Mode Linux
-# make test   lint, unit and acceptance tests, real kernels, seeded faults
-# make lint   ruff and mypy
-# make clean  the virtual environment and tool caches (kernels are cached elsewhere)
+# make run     install what is missing, then the shipped suite on User Mode Linux (or ARCH=s390)
+# make test    lint, unit and acceptance tests, real kernels of four ABIs, seeded faults
+# make matrix  the shipped suite on every architecture of ARCHITECTURES, and on an older kernel
+# make lint    ruff and mypy
+# make clean   the virtual environment, tool caches and results (kernels are cached elsewhere)
 
 PYTHON ?= python3
 VENV ?= .venv
 ARCH ?= um
+# One of each ABI: 64-bit and 32-bit, little-endian and big-endian.
+ABIS := um,i386,s390,m68k
+ARCHITECTURES ?= um,x86_64,i386,arm64,arm,riscv,powerpc,s390,m68k
+OLDER := linux-source-6.1
+RESULTS ?= results
 PYTEST := $(VENV)/bin/pytest
+SUITE := --pyargs pytest_pageconsistency.conformance
 
-.PHONY: run test fast kernels lint packages clean
+.PHONY: run test fast kernels matrix lint packages clean
 
 run: packages $(VENV)/run.stamp
-	$(PYTEST) --pyargs pytest_pageconsistency.conformance --kunit-arch=$(ARCH)
+	$(PYTEST) $(SUITE) --kunit-arch=$(ARCH)
 
-test: packages lint fast kernels
+test: lint fast kernels
 
 # Unit and acceptance tests, which need no kernel source.
 fast: $(VENV)/dev.stamp
 	$(PYTEST) -n auto -m "not kernel"
 
 # Real kernels, then the faults seeded into the header.
-kernels: packages $(VENV)/dev.stamp
-	$(PYTEST) -m kernel
+kernels: $(VENV)/dev.stamp
+	./scripts/install-packages $(ABIS) $(OLDER)
+	$(PYTEST) -m "kernel and not matrix"
+
+# All are tried whatever becomes of one; the summary says what it all comes to.
+matrix: $(VENV)/run.stamp
+	./scripts/install-packages $(ARCHITECTURES) $(OLDER)
+	rm -rf $(RESULTS)
+	-$(PYTEST) $(SUITE) --kunit-arch=$(ARCHITECTURES) \
+		--kunit-artifacts=$(RESULTS)/newest --junit-xml=$(RESULTS)/newest.xml
+	-$(PYTEST) $(SUITE) --kunit-arch=um,x86_64 --kunit-tree=/usr/src/$(OLDER).tar.xz \
+		--kunit-artifacts=$(RESULTS)/$(OLDER) --junit-xml=$(RESULTS)/$(OLDER).xml
+	$(VENV)/bin/pageconsistency summary $(RESULTS) --html $(RESULTS)/summary.html
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check
@@ -31,7 +49,7 @@ lint: $(VENV)/dev.stamp
 	$(VENV)/bin/mypy
 
 packages:
-	./scripts/install-packages
+	./scripts/install-packages $(ARCH)
 
 $(VENV)/run.stamp: pyproject.toml | packages
 	$(PYTHON) -m venv $(VENV)
@@ -44,4 +62,4 @@ $(VENV)/dev.stamp: pyproject.toml | packages
 	touch $@ $(VENV)/run.stamp
 
 clean:
-	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(RESULTS) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis
