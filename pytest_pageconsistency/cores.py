@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pytest_pageconsistency.background import INTERVAL
-from pytest_pageconsistency.progress import Progress
+from pytest_pageconsistency.progress import WAITING, Progress
 
 
 class Cores:
-    """`total` cores for `builds` builds, the first ones first.
+    """`total` cores for `builds` builds.
 
     make cannot be given cores while it runs. So the odd builds come first and share them all, and
     the others follow in groups that fill the machine: two cores and three builds are 2, 1 and 1.
@@ -23,25 +23,37 @@ class Cores:
         self._total = total
         self._free = total
         self._shares = deque(shares(total, builds))
+        self._waiting: list[int] = []
         self._changed = threading.Condition()
 
     @contextmanager
-    def share(self, progress: Progress) -> Iterator[int]:
-        """Wait for a share and hold it: the number of cores, at least 1."""
+    def share(self, progress: Progress, turn: int = 0) -> Iterator[int]:
+        """Wait for a share and hold it: the number of cores, at least 1.
+
+        Of those who wait, the one with the lowest `turn` comes first.
+        """
         with self._changed:
-            wanted = self._shares.popleft() if self._shares else self._total
-            if self._free < wanted:
-                progress.phase("waiting for a core")
-            while self._free < wanted:
-                self._changed.wait(INTERVAL)
-                progress.tick("")
-            self._free -= wanted
+            self._waiting.append(turn)
+            try:
+                if not self._comes_next(turn):
+                    progress.phase(WAITING)
+                while not self._comes_next(turn):
+                    self._changed.wait(INTERVAL)
+                    progress.tick("")
+            finally:
+                self._waiting.remove(turn)
+            taken = self._shares.popleft() if self._shares else self._total
+            self._free -= taken
         try:
-            yield wanted
+            yield taken
         finally:
             with self._changed:
-                self._free += wanted
+                self._free += taken
                 self._changed.notify_all()
+
+    def _comes_next(self, turn: int) -> bool:
+        wanted = self._shares[0] if self._shares else self._total
+        return turn == min(self._waiting) and wanted <= self._free
 
 
 def shares(total: int, builds: int) -> list[int]:

@@ -13,6 +13,10 @@ PLAIN_INTERVAL = 30.0
 """Seconds between two lines of a log that says "still at it"."""
 
 
+WAITING = "waiting for a core"
+"""The one step that is not worth a line again and again: others work meanwhile."""
+
+
 class Progress(Protocol):
     """Where a long step says how far it is; every call is cheap.
 
@@ -169,6 +173,7 @@ def _statuses(board: Board) -> list[str]:
     return [
         f"{name}: {_status(status, now - status.began)}"
         for name, status in list(board.statuses.items())
+        if status.phase != WAITING
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,9 +70,7 @@ class Workshop:
         """Each architecture's target, or the exception that says why it has none."""
         cores = Cores(self.settings.jobs, len(architectures))
         futures = {
-            arch: self._start(
-                arch, lambda arch, progress: find_target(arch, self.settings, cores, progress)
-            )
+            arch: self._start(arch, partial(find_target, arch, self.settings, cores))
             for arch in architectures
         }
         found: dict[str, Target | Exception] = {}
@@ -102,13 +101,9 @@ class Workshop:
     def begin(self, orders: Sequence[Order]) -> None:
         """Build and boot for all orders, side by side, or wait for the worker that does."""
         cores = Cores(self.settings.jobs, len(orders))
-        for order in orders:
-            arch = order.target.arch
-
-            def work(_arch: str, progress: Progress, order: Order = order) -> TargetResult:
-                return self._carry_out(order, cores, progress)
-
-            self._futures[arch] = self._start(arch, work)
+        for turn, order in enumerate(orders):
+            work = partial(self._carry_out, order, cores, turn)
+            self._futures[order.target.arch] = self._start(order.target.arch, work)
 
     def outcome(self, arch: str) -> TargetResult:
         """Wait for an order that was begun; raises what it raised."""
@@ -116,7 +111,7 @@ class Workshop:
 
     def call(self, name: str, work: Callable[[Progress], _T]) -> _T:
         """Do some other long work and wait for it."""
-        return self._wait(self._start(name, lambda _name, progress: work(progress)))
+        return self._wait(self._start(name, work))
 
     def run(self, order: Order) -> TargetResult:
         """Build and boot for this order now, apart from those that were begun."""
@@ -141,13 +136,13 @@ class Workshop:
         if self._leadership is not None:
             self._leadership.lay_down()
 
-    def _start(self, name: str, work: Callable[[str, Progress], _T]) -> Future[_T]:
+    def _start(self, name: str, work: Callable[[Progress], _T]) -> Future[_T]:
         background = self._opened()
         worker = self._board.worker(name, background.raise_if_cancelled)
 
         def whole() -> _T:
             try:
-                return work(name, worker)
+                return work(worker)
             finally:
                 worker.done()
 
@@ -171,13 +166,13 @@ class Workshop:
             self._background = Background(_THREADS)
         return self._background
 
-    def _carry_out(self, order: Order, cores: Cores, progress: Progress) -> TargetResult:
+    def _carry_out(self, order: Order, cores: Cores, turn: int, progress: Progress) -> TargetResult:
         arch, outputs = order.target.arch, self.outputs
         try:
             if self._leads and outputs.export is not None:
                 write_export(outputs.export / arch, order)
             plan = make_plan(order.programs, order.target, self.settings, progress)
-            result = judge(plan, self._kernel_run(plan, cores, progress))
+            result = judge(plan, self._kernel_run(plan, cores, turn, progress))
             if self._leads and outputs.artifacts is not None:
                 write_artifacts(outputs.artifacts, result, result.run.elf.document())
         except OSError as error:
@@ -188,14 +183,14 @@ class Workshop:
             raise
         return result
 
-    def _kernel_run(self, plan: Plan, cores: Cores, progress: Progress) -> KernelRun:
+    def _kernel_run(self, plan: Plan, cores: Cores, turn: int, progress: Progress) -> KernelRun:
         shared, arch = self.outputs.shared, plan.target.arch
         if shared is None:
-            return run_kernel(plan.request, cores, progress)
+            return run_kernel(plan.request, cores, progress, turn)
         if not self._leads or is_published(shared, arch):
             return published(shared, arch, progress)
         try:
-            run = run_kernel(plan.request, cores, progress)
+            run = run_kernel(plan.request, cores, progress, turn)
         except TargetError as error:
             publish(shared, arch, error.verdict)
             raise

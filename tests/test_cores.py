@@ -83,3 +83,27 @@ def test_who_waits_for_a_core_can_be_ended() -> None:
             future = background.submit(wait)
             background.close()
     assert future.cancelled() or isinstance(future.exception(), Cancelled)
+
+
+def test_the_lowest_turn_of_those_who_wait_comes_first() -> None:
+    cores = Cores(1, 4)
+    order: list[int] = []
+
+    class Waits(SilentProgress):
+        def phase(self, name: str) -> None:
+            waits.release()
+
+    waits = threading.Semaphore(0)
+
+    def build(turn: int) -> None:
+        with cores.share(Waits(), turn):
+            order.append(turn)
+
+    with Background(4) as background:
+        with cores.share(SilentProgress()):
+            futures = [background.submit(build, turn) for turn in (3, 1, 2)]
+            for _ in futures:
+                assert waits.acquire(timeout=20)
+        for future in futures:
+            background.wait(future)
+    assert order == [1, 2, 3]

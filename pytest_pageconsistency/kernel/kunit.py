@@ -65,7 +65,9 @@ class KernelRun:
         return self.build_directory / "vmlinux"
 
 
-def run_kernel(request: KernelRequest, cores: Cores, progress: Progress) -> KernelRun:
+def run_kernel(
+    request: KernelRequest, cores: Cores, progress: Progress, turn: int = 0
+) -> KernelRun:
     """Bring the shadow tree up to date, then configure, build and boot.
 
     Sessions that want the same kernel wait for each other. TargetError: CONFIG_ERROR (Kconfig
@@ -80,7 +82,7 @@ def run_kernel(request: KernelRequest, cores: Cores, progress: Progress) -> Kern
         update_shadow(configuration.tree, place.shadow, suite=request.suite, header=request.header)
         place.build.mkdir(exist_ok=True)
         configured = configure(configuration, place, progress)
-        with cores.share(progress) as jobs:
+        with cores.share(progress, turn) as jobs:
             built = build(configuration, place, request.suite, jobs, progress)
         elf = _checked_image(request, place)
         booted = boot(configuration, place, request.options, progress)
