@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunning
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 INTERVAL = 0.25
 """Seconds between two looks at work that goes on."""
@@ -32,7 +32,7 @@ class Background:
     def __init__(self, workers: int) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="pageconsistency")
         self._cancelled = threading.Event()
-        self._handlers = _set_handlers()
+        self._handlers = unwind_on_signals()
 
     def submit(
         self, work: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs
@@ -63,8 +63,7 @@ class Background:
         """Give up what is not finished and return when no work is left; may be called twice."""
         self._cancelled.set()
         self._executor.shutdown(wait=True, cancel_futures=True)
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+        restore_signals(self._handlers)
         self._handlers.clear()
 
     def __enter__(self) -> Background:
@@ -74,7 +73,11 @@ class Background:
         self.close()
 
 
-def _set_handlers() -> dict[signal.Signals, Any]:
+Handlers: TypeAlias = dict[signal.Signals, Any]
+"""What a program did on a signal before."""
+
+
+def unwind_on_signals() -> Handlers:
     """Let SIGTERM and SIGHUP raise KeyboardInterrupt; returns what stood there before.
 
     Only the main thread may set handlers.
@@ -83,9 +86,15 @@ def _set_handlers() -> dict[signal.Signals, Any]:
     def leave(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    previous: dict[signal.Signals, Any] = {}
+    previous: Handlers = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:
                 previous[number] = signal.signal(number, leave)
     return previous
+
+
+def restore_signals(handlers: Handlers) -> None:
+    """Undo `unwind_on_signals`."""
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -10,13 +10,13 @@ import pytest
 
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.crosscheck import CaseResult
-from pytest_pageconsistency.items import case_arch, cases_by_arch
+from pytest_pageconsistency.items import MARK_ERROR, case_arch, cases_by_arch
 from pytest_pageconsistency.kernel.tree import Tree, find_tree
 from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.recording import Recording, record
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
-from pytest_pageconsistency.workshop import Order, Workshop
+from pytest_pageconsistency.workshop import Failure, Order, Workshop
 
 
 @dataclass(repr=False)
@@ -31,7 +31,6 @@ class Batch:
     architectures: list[str] = field(default_factory=list)
     _targets: dict[str, Target | Exception] = field(default_factory=dict)
     _recordings: dict[str, Recording] = field(default_factory=dict)
-    _first: dict[str, str] = field(default_factory=dict)
     _begun: bool = False
 
     def tree(self) -> Tree:
@@ -67,19 +66,18 @@ class Batch:
         """Record the cases among `items`, and have their kernels built; does so once."""
         if self._begun:
             return
-        cases = cases_by_arch(items)
-        planned = {arch: [case.nodeid for case in cases[arch]] for arch in cases}
-        self.workshop.open(list(cases))
         self._begun = True
-        orders = []
+        orders, failures = [], []
+        cases = cases_by_arch(items)
         for arch, target in self.targets(list(cases)).items():
+            planned = [case.nodeid for case in cases[arch]]
             if isinstance(target, TargetError):
-                self.workshop.note_failure(arch, target, planned[arch])
+                failures.append(Failure(arch, target, planned))
             elif isinstance(target, Target):
                 programs = self.recording(items, target).programs
                 if programs:
-                    orders.append(Order(target, list(programs.values()), planned[arch]))
-        self.workshop.begin(orders)
+                    orders.append(Order(target, list(programs.values()), planned))
+        self.workshop.begin(orders, failures)
 
     def prepare(self, item: pytest.Function) -> None:
         """Wait for the kernel of the item's target.
@@ -87,18 +85,15 @@ class Batch:
         Raises TargetError where the target failed, where the item cannot be recorded, and where
         the kernel never ran it.
         """
+        if error := item.stash.get(MARK_ERROR, None):
+            raise error
         arch = case_arch(item)
         recording = self.recording(item.session.items, self.target(arch))
         if error := recording.errors.get(item.nodeid):
             raise error
         if item.nodeid not in recording.programs:
             return
-        first = self._first.setdefault(arch, item.nodeid)
-        try:
-            outcome = self.workshop.outcome(arch)
-        except TargetError as error:
-            raise self._repeated(error, item, first) from None
-        verdict = outcome.results[item.nodeid].verdict
+        verdict = self.workshop.outcome(arch).results[item.nodeid].verdict
         if verdict.kind is Kind.NOT_RUN:
             raise TargetError(verdict.kind, f"{arch}: {verdict.message}", verdict.details)
 
@@ -129,12 +124,3 @@ class Batch:
             return None
         outcome = self.workshop.outcome(arch)
         return outcome, outcome.results[item.nodeid]
-
-    @staticmethod
-    def _repeated(error: TargetError, item: pytest.Function, first: str) -> TargetError:
-        """One target, one report: the other items refer to the first one's details."""
-        verdict = error.verdict
-        details = verdict.details
-        if details and item.nodeid != first:
-            details = f"the details stand with {first}"
-        return TargetError(verdict.kind, verdict.message, details)

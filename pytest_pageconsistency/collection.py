@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_pageconsistency import options
+from pytest_pageconsistency.artifacts import clear_artifacts
+from pytest_pageconsistency.background import Handlers, restore_signals, unwind_on_signals
 from pytest_pageconsistency.batch import Batch
-from pytest_pageconsistency.items import arch_of, is_case
+from pytest_pageconsistency.items import MARK_ERROR, arch_of, is_case
 from pytest_pageconsistency.outcomes import ARCH_PROPERTY, OutcomeLog
 from pytest_pageconsistency.selection import applies, check_words, choose
 from pytest_pageconsistency.sharing import announce_end
@@ -20,7 +23,16 @@ from pytest_pageconsistency.terminal import open_display
 from pytest_pageconsistency.verdict import TargetError
 from pytest_pageconsistency.workshop import Outputs, Workshop
 
-_SHARED = pytest.StashKey[Path]()
+
+@dataclass(frozen=True)
+class _Session:
+    """What the controller of pytest-xdist keeps for its workers."""
+
+    shared: Path
+    handlers: Handlers
+
+
+_SESSION = pytest.StashKey[_Session]()
 _WORKER_ARCHITECTURES = "kunit_architectures"
 _WORKER_SHARED = "kunit_shared"
 
@@ -72,11 +84,27 @@ def choose_architectures(config: pytest.Config, batch: Batch) -> None:
         raise pytest.UsageError(f"--kunit-arch: {error.verdict.message}") from None
 
 
+def forget_results(config: pytest.Config, batch: Batch) -> None:
+    """Remove what an earlier session left of the chosen architectures.
+
+    It could be taken for this session's, however this one ends. pytest.UsageError if it stays.
+    """
+    artifacts = batch.workshop.outputs.artifacts
+    if artifacts is None or is_worker(config):
+        return
+    try:
+        for arch in batch.architectures:
+            clear_artifacts(artifacts, arch)
+    except OSError as error:
+        message = f"cannot write artifacts to {error.filename}: {error.strerror}"
+        raise pytest.UsageError(message) from None
+
+
 def deselect(batch: Batch, items: list[pytest.Item]) -> list[pytest.Item]:
     """Take the items out of `items` whose kunit_arch mark means other architectures.
 
-    The cases that stay carry their architecture as a property. pytest.UsageError for a mark with
-    a word that the tree does not know.
+    The cases that stay carry their architecture as a property; one whose mark has a word that the
+    tree does not know stays with its error.
     """
     kept, deselected = [], []
     for item in items:
@@ -98,8 +126,10 @@ def _applies(batch: Batch, item: pytest.Item, arch: str) -> bool:
             if not options.are_names(words) or arch not in words:
                 check_words(words, batch.tree())
         except TargetError as error:
-            raise pytest.UsageError(f"{item.nodeid}: kunit_arch: {error.verdict.message}") from None
-        if not applies(words, arch, batch.targets):
+            item.stash[MARK_ERROR] = error
+            return True
+        # The other architectures' ABIs will be asked for too, and are found in the same time.
+        if not applies(words, arch, lambda _: batch.targets(batch.architectures)):
             return False
     return True
 
@@ -107,22 +137,43 @@ def _applies(batch: Batch, item: pytest.Item, arch: str) -> bool:
 def prepare_worker(node: Any, batch: Batch) -> None:
     """Give a worker the choice of architectures and a directory that all of them share."""
     config = node.config
-    if _SHARED not in config.stash:
-        config.stash[_SHARED] = Path(tempfile.mkdtemp(prefix="pageconsistency-"))
+    if _SESSION not in config.stash:
+        shared = Path(tempfile.mkdtemp(prefix="pageconsistency-"))
+        config.stash[_SESSION] = _Session(shared, unwind_on_signals())
+        config.pluginmanager.register(FailureLimit(config.getoption("maxfail") or 0, shared))
     node.workerinput[_WORKER_ARCHITECTURES] = batch.architectures
-    node.workerinput[_WORKER_SHARED] = str(config.stash[_SHARED])
+    node.workerinput[_WORKER_SHARED] = str(config.stash[_SESSION].shared)
+
+
+class FailureLimit:
+    """A pytest plugin that lets workers build no more once --maxfail is reached.
+
+    pytest-xdist waits for what they are at.
+    """
+
+    def __init__(self, limit: int, shared: Path) -> None:
+        self._left = limit
+        self._shared = shared
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count as pytest-xdist does."""
+        if report.failed and not hasattr(report, "wasxfail"):
+            self._left -= 1
+            if self._left == 0:
+                announce_end(self._shared)
 
 
 def end_workers(config: pytest.Config) -> None:
     """Let no worker build for others any more."""
-    if (shared := config.stash.get(_SHARED, None)) is not None:
-        announce_end(shared)
+    if (session := config.stash.get(_SESSION, None)) is not None:
+        announce_end(session.shared)
 
 
-def remove_shared(config: pytest.Config) -> None:
-    """Remove what workers shared."""
-    if (shared := config.stash.get(_SHARED, None)) is not None:
-        shutil.rmtree(shared, ignore_errors=True)
+def close_session(config: pytest.Config) -> None:
+    """Remove what workers shared, and give the signals' handlers back."""
+    if (session := config.stash.get(_SESSION, None)) is not None:
+        shutil.rmtree(session.shared, ignore_errors=True)
+        restore_signals(session.handlers)
 
 
 def _worker_input(config: pytest.Config) -> dict[str, Any]:

@@ -18,7 +18,10 @@ from pytest_pageconsistency.items import case_arch
 from pytest_pageconsistency.options import DEFAULT_TIMEOUT
 from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.report import Reproduction, describe, kunit_command
-from pytest_pageconsistency.verdict import Kind, TargetError
+from pytest_pageconsistency.verdict import Kind, TargetError, Verdict
+
+_SHOWN = pytest.StashKey[dict[Verdict, str]]()
+"""The verdicts whose details a report holds already, and which item's."""
 
 
 class CaseFailure(Exception):  # noqa: N818  # a failure, as pytest says it, not an error
@@ -82,10 +85,20 @@ def as_representation(item: pytest.Item, error: CaseFailure | TargetError) -> Re
         headline, report = str(error), error.report
     else:
         verdict = error.verdict
-        headline, report = f"{verdict.kind.value}: {verdict.message}", verdict.details
+        headline = f"{verdict.kind.value}: {verdict.message}"
+        report = _details_once(item, verdict)
     path, line, _ = item.reportinfo()
     crash = ReprFileLocation(str(path), (line or 0) + 1, printable(headline))
     return Representation(headline, report, crash)
+
+
+def _details_once(item: pytest.Item, verdict: Verdict) -> str:
+    """One target, one report: the other items refer to the first one's details."""
+    shown = item.config.stash.setdefault(_SHOWN, {})
+    first = shown.setdefault(verdict, item.nodeid)
+    if not verdict.details or item.nodeid == first:
+        return verdict.details
+    return f"the details stand with {first}"
 
 
 def may_be_expected(error: CaseFailure | TargetError) -> bool:

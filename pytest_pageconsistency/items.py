@@ -19,6 +19,8 @@ from pytest_pageconsistency.verdict import Kind, TargetError
 
 CASE_FIXTURE = "dual_bitmap"
 TARGET_FIXTURE = "kunit_target"
+MARK_ERROR = pytest.StashKey[TargetError]()
+"""Where an item keeps what is wrong with its kunit_arch mark."""
 
 
 def is_case(item: pytest.Item) -> bool:
@@ -86,6 +88,8 @@ def record_item(item: pytest.Function, target: Target) -> Program | None:
 
 
 def _will_run(item: pytest.Item) -> bool:
+    if MARK_ERROR in item.stash:
+        return False
     try:
         xfail = evaluate_xfail_marks(item)
         skip = evaluate_skip_marks(item)

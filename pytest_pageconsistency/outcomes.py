@@ -57,6 +57,7 @@ class OutcomeLog:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._outcomes: dict[str, dict[str, str]] = {}
+        self._complaint = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Fold a report into its case's outcome."""
@@ -65,10 +66,15 @@ class OutcomeLog:
             of_arch = self._outcomes.setdefault(str(arch), {})
             of_arch[report.nodeid] = worse(of_arch.get(report.nodeid, ""), report)
 
-    def pytest_sessionfinish(self) -> None:
-        """Write the outcomes; pytest.UsageError where the directory does not take them."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the outcomes; a session whose outcomes are lost is no success."""
         try:
             write_outcomes(self._directory, self._outcomes)
         except OSError as error:
-            message = f"cannot write artifacts to {error.filename}: {error.strerror}"
-            raise pytest.UsageError(message) from error
+            self._complaint = f"cannot write artifacts to {error.filename}: {error.strerror}"
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say so below everything else."""
+        if self._complaint:
+            terminalreporter.write_line(f"ERROR: {self._complaint}", red=True)

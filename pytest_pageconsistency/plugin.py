@@ -48,14 +48,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing running and nothing behind."""
     if (batch := config.stash.get(_BATCH, None)) is not None:
-        batch.workshop.close()
-        collection.remove_shared(config)
+        try:
+            batch.workshop.close()
+        finally:
+            collection.close_session(config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Find out which architectures are meant."""
-    collection.choose_architectures(session.config, session.config.stash[_BATCH])
+    batch = session.config.stash[_BATCH]
+    collection.choose_architectures(session.config, batch)
+    collection.forget_results(session.config, batch)
 
 
 @pytest.hookimpl(optionalhook=True)

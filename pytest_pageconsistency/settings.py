@@ -68,6 +68,7 @@ def find_configuration(arch: str, settings: Settings, progress: Progress) -> Con
         make_options=settings.make_options,
         cross_compile=cross_compile_prefix(architecture, given, settings.make_options),
         cache=settings.cache,
+        qemu_config=qemu_config.path,
     )
 
 

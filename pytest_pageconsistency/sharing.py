@@ -43,12 +43,12 @@ def publish(directory: Path, arch: str, outcome: KernelRun | Verdict) -> None:
     """Let the other workers have what became of a target."""
     draft = directory / f"{arch}.{os.getpid()}"
     draft.write_bytes(pickle.dumps(outcome))
-    draft.replace(directory / arch)
+    draft.replace(_outcome(directory, arch))
 
 
 def is_published(directory: Path, arch: str) -> bool:
     """Whether there is an outcome of a target, such as an earlier leader's."""
-    return (directory / arch).exists()
+    return _outcome(directory, arch).exists()
 
 
 def published(directory: Path, arch: str, progress: Progress) -> KernelRun:
@@ -66,7 +66,7 @@ def published(directory: Path, arch: str, progress: Progress) -> KernelRun:
         if leadership.take(INTERVAL):
             leadership.lay_down()
             gone = True
-    outcome = pickle.loads((directory / arch).read_bytes())  # noqa: S301  # the session's own
+    outcome = pickle.loads(_outcome(directory, arch).read_bytes())  # noqa: S301  # the session's own
     if isinstance(outcome, Verdict):
         raise TargetError(outcome.kind, outcome.message, outcome.details)
     assert isinstance(outcome, KernelRun)
@@ -81,3 +81,7 @@ def announce_end(directory: Path) -> None:
 def has_ended(directory: Path) -> bool:
     """Whether `announce_end` was called."""
     return (directory / _ENDED).exists() or not directory.exists()
+
+
+def _outcome(directory: Path, arch: str) -> Path:
+    return directory / f"{arch}.outcome"

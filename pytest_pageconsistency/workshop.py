@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager
@@ -11,14 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pytest_pageconsistency.artifacts import clear_artifacts, write_artifacts, write_failure
-from pytest_pageconsistency.background import INTERVAL, Background
+from pytest_pageconsistency.artifacts import write_artifacts, write_failure
+from pytest_pageconsistency.background import INTERVAL, Background, Cancelled
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.generate import export_suite
 from pytest_pageconsistency.kernel.kunit import KernelRun, run_kernel
 from pytest_pageconsistency.pipeline import Plan, TargetResult, judge, make_plan
-from pytest_pageconsistency.progress import Board, Progress
+from pytest_pageconsistency.progress import Board, Line, Progress
 from pytest_pageconsistency.settings import Settings, find_target
 from pytest_pageconsistency.sharing import Leadership, has_ended, is_published, publish, published
 from pytest_pageconsistency.target import Target
@@ -38,6 +39,15 @@ class Order:
 
     target: Target
     programs: Sequence[Program]
+    planned: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no order for an architecture, and the pytest ids of its cases."""
+
+    arch: str
+    error: TargetError
     planned: Sequence[str]
 
 
@@ -64,6 +74,8 @@ class Workshop:
         self._background: Background | None = None
         self._leadership = Leadership(outputs.shared) if outputs.shared else None
         self._leads = True
+        # A worker is a child of the process that wants its results.
+        self._parent = os.getppid()
         self._futures: dict[str, Future[TargetResult]] = {}
 
     def find_targets(self, architectures: Sequence[str]) -> dict[str, Target | Exception]:
@@ -74,32 +86,26 @@ class Workshop:
             for arch in architectures
         }
         found: dict[str, Target | Exception] = {}
-        with self._display(futures.values()) as show:
+        with self._display(futures.values()) as idle:
             for arch, future in futures.items():
                 try:
-                    found[arch] = self._opened().wait(future, show)
+                    found[arch] = self._opened().wait(future, idle)
+                except OSError as error:
+                    found[arch] = _as_target_error(error)
                 except Exception as error:  # each case of the target will raise it
                     found[arch] = error
         return found
 
-    def open(self, architectures: Sequence[str]) -> None:
-        """Find out whether this process builds, and remove what an earlier session left.
+    def begin(self, orders: Sequence[Order], failures: Sequence[Failure]) -> None:
+        """Build and boot for all orders, side by side, or wait for the worker that does.
 
-        TargetError (CONFIG_ERROR) if that cannot be removed: it could be taken for this session's.
+        Of the `failures` word is left where artifacts are wanted.
         """
         if self._leadership is not None:
-            self._leads = self._leadership.take()
-        if self.outputs.artifacts is None or not self._leads:
-            return
-        for arch in architectures:
-            try:
-                clear_artifacts(self.outputs.artifacts, arch)
-            except OSError as error:
-                message = f"cannot write artifacts to {error.filename}: {error.strerror}"
-                raise TargetError(Kind.CONFIG_ERROR, message) from error
-
-    def begin(self, orders: Sequence[Order]) -> None:
-        """Build and boot for all orders, side by side, or wait for the worker that does."""
+            # A moment, because a worker that asks whether there is a leader holds it for one.
+            self._leads = self._leadership.take(INTERVAL)
+        for failure in failures:
+            self._note(failure)
         cores = Cores(self.settings.jobs, len(orders))
         for turn, order in enumerate(orders):
             work = partial(self._carry_out, order, cores, turn)
@@ -125,20 +131,33 @@ class Workshop:
 
     def close(self) -> None:
         """End what nobody waits for; other workers may still wait for what the leader builds."""
-        if self._background is None:
-            return
+        try:
+            if self._leadership is not None and self._leads:
+                for future in self._futures.values():
+                    while not self._nobody_waits() and not wait([future], timeout=INTERVAL).done:
+                        pass
+        finally:
+            try:
+                if self._background is not None:
+                    self._background.close()
+            finally:
+                if self._leadership is not None:
+                    self._leadership.lay_down()
+
+    def _nobody_waits(self) -> bool:
+        """Whether the session that this worker belongs to has ended, or died."""
         shared = self.outputs.shared
-        if shared is not None and self._leads:
-            for future in self._futures.values():
-                while not has_ended(shared) and not wait([future], timeout=INTERVAL).done:
-                    pass
-        self._background.close()
-        if self._leadership is not None:
-            self._leadership.lay_down()
+        return shared is not None and (has_ended(shared) or os.getppid() != self._parent)
+
+    def _check(self) -> None:
+        """Raise Cancelled once this process, or the session that it works for, ends."""
+        self._opened().raise_if_cancelled()
+        if self._nobody_waits():
+            raise Cancelled("the session was ended")
 
     def _start(self, name: str, work: Callable[[Progress], _T]) -> Future[_T]:
         background = self._opened()
-        worker = self._board.worker(name, background.raise_if_cancelled)
+        worker = self._board.worker(name, self._check)
 
         def whole() -> _T:
             try:
@@ -149,17 +168,22 @@ class Workshop:
         return background.submit(whole)
 
     def _wait(self, future: Future[_T]) -> _T:
-        with self._display([future]) as show:
-            return self._opened().wait(future, show)
+        with self._display([future]) as idle:
+            return self._opened().wait(future, idle)
 
     @contextmanager
     def _display(self, futures: Iterable[Future[Any]]) -> Iterator[Callable[[], None]]:
-        """Show the board if one of these is not ready in a moment."""
+        """Show the board if one of these is not ready in a moment; gives what to call meanwhile."""
         if not wait(futures, timeout=INTERVAL).not_done:
             yield lambda: None
             return
         with self._open_display(self._board) as show:
-            yield show
+
+            def idle() -> None:
+                self._check()
+                show()
+
+            yield idle
 
     def _opened(self) -> Background:
         if self._background is None:
@@ -175,12 +199,10 @@ class Workshop:
             result = judge(plan, self._kernel_run(plan, cores, turn, progress))
             if self._leads and outputs.artifacts is not None:
                 write_artifacts(outputs.artifacts, result, result.run.elf.document())
-        except OSError as error:
-            message = f"{error.filename or 'disk'}: {error.strerror}"
-            raise TargetError(Kind.CONFIG_ERROR, message) from error
-        except TargetError as error:
-            self.note_failure(arch, error, order.planned)
-            raise
+        except (OSError, TargetError) as error:
+            target_error = _as_target_error(error)
+            self._note(Failure(arch, target_error, order.planned))
+            raise target_error from error
         return result
 
     def _kernel_run(self, plan: Plan, cores: Cores, turn: int, progress: Progress) -> KernelRun:
@@ -191,16 +213,28 @@ class Workshop:
             return published(shared, arch, progress)
         try:
             run = run_kernel(plan.request, cores, progress, turn)
-        except TargetError as error:
-            publish(shared, arch, error.verdict)
+        except (OSError, TargetError) as error:
+            publish(shared, arch, _as_target_error(error).verdict)
             raise
         publish(shared, arch, run)
         return run
 
-    def note_failure(self, arch: str, error: TargetError, planned: Sequence[str]) -> None:
-        """Leave word of a target that was never booted where artifacts are wanted."""
+    def _note(self, failure: Failure) -> None:
+        """Leave word of a target that was never booted; the others do not suffer if that fails."""
         if self._leads and self.outputs.artifacts is not None:
-            write_failure(self.outputs.artifacts, arch, error.verdict, planned)
+            try:
+                write_failure(
+                    self.outputs.artifacts, failure.arch, failure.error.verdict, failure.planned
+                )
+            except OSError as error:
+                text = f"cannot write artifacts to {error.filename}: {error.strerror}"
+                self._board.lines.append(Line(f"{failure.arch}: {text}", lasting=True))
+
+
+def _as_target_error(error: OSError | TargetError) -> TargetError:
+    if isinstance(error, TargetError):
+        return error
+    return TargetError(Kind.CONFIG_ERROR, f"{error.filename or 'disk'}: {error.strerror or error}")
 
 
 def write_export(directory: Path, order: Order) -> None:

@@ -277,7 +277,8 @@ def make_fake_make(directory: Path) -> Path:
 
 def calls(build_directory: Path) -> list[list[str]]:
     """The argument lists that the stub kunit.py was called with, oldest first."""
-    lines = (build_directory / "kunit-calls").read_text("utf-8").splitlines()
+    log = build_directory / "kunit-calls"
+    lines = log.read_text("utf-8").splitlines() if log.exists() else []
     return [json.loads(line) for line in lines]
 
 

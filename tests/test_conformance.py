@@ -20,7 +20,7 @@ from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, Verdict
-from pytest_pageconsistency.workshop import Order
+from pytest_pageconsistency.workshop import Failure, Order, Outputs
 
 SUITE = "pytest_pageconsistency.conformance"
 TARGETS = [
@@ -36,14 +36,13 @@ class AgreeableWorkshop:
 
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}
+        self.outputs = Outputs()
 
     def find_targets(self, architectures: Sequence[str]) -> dict[str, Target]:
         return {target.arch: target for target in TARGETS if target.arch in architectures}
 
-    def open(self, architectures: Sequence[str]) -> None:
-        """There is nothing to remove."""
-
-    def begin(self, orders: Sequence[Order]) -> None:
+    def begin(self, orders: Sequence[Order], failures: Sequence[Failure]) -> None:
+        assert not failures
         self.orders = {order.target.arch: order for order in orders}
 
     def outcome(self, arch: str) -> TargetResult:

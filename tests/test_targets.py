@@ -5,16 +5,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import simulated
-from fake_kernel import calls, make_fake_make, make_fake_tree
+from fake_kernel import calls, last_session, make_fake_make, make_fake_tree
 
 from pytest_pageconsistency.cases import Recorder, record
 from pytest_pageconsistency.generate import make_suite
+from pytest_pageconsistency.kernel.process import session_members
 from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.target import Target
 
@@ -129,12 +134,82 @@ def test_workers_tell_what_one_process_tells(pytester: pytest.Pytester, tree: Pa
     assert [document(pytester, arch)["cases"] for arch in ("um", "fake1", "fake2")] == documents
 
 
-def test_a_failing_case_ends_the_other_builds(pytester: pytest.Pytester, tree: Path) -> None:
-    result = run(pytester, "--kunit-arch=um,fake1", "-x", "--maxfail=1", "--kunit-timeout=30")
-    result.assert_outcomes(passed=4)
-    fake(pytester, console=consoles(["fake1"]) | {"um": ""})
-    result = run(pytester, "--kunit-arch=um,fake1", "-x")
-    result.assert_outcomes(errors=1)
+FAILING = """
+    import time
+    from pathlib import Path
+
+    def test_fails_while_others_wait_for_a_build():
+        logs = Path("cache/kernels")
+        while not any('["build"' in log.read_text() for log in logs.glob("*/build/kunit-calls")):
+            time.sleep(0.05)
+        assert False
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+def test_what_nobody_waits_for_is_ended(
+    pytester: pytest.Pytester, tree: Path, workers: list[str]
+) -> None:
+    fake(pytester, hang="build")
+    if workers:
+        # It comes first, so that one worker has it and the other waits.
+        pytester.makepyfile(test_aa=FAILING)
+    with start(pytester, "--kunit-arch=um,fake1", "-x", *workers) as process:
+        if not workers:
+            running_builds(pytester)
+            process.send_signal(signal.SIGINT)
+        process.wait(60)
+    assert process.returncode != 0
+    sessions = [last_session(build) for build in builds(pytester)]
+    assert sessions
+    assert [session_members(session) for session in sessions] == [[]] * len(sessions)
+
+
+@pytest.mark.parametrize("arch", ["um", "um,fake1"])
+def test_a_cancelled_controller_leaves_nothing(
+    pytester: pytest.Pytester, tree: Path, arch: str
+) -> None:
+    fake(pytester, hang="build")
+    with start(pytester, f"--kunit-arch={arch}", "-n2") as process:
+        sessions = running_builds(pytester)
+        process.terminate()
+        process.wait(60)
+    assert process.returncode != 0
+    wait_until(lambda: not any(session_members(session) for session in sessions))
+
+
+def start(pytester: pytest.Pytester, *arguments: str) -> subprocess.Popen[bytes]:
+    """A pytest that goes on while the test does."""
+    return pytester.popen(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:hypothesispytest"),
+            *("--kunit-tree=linux", f"--kunit-cache={pytester.path / 'cache'}"),
+            *("--kunit-make-option=CC=gcc", *arguments),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def builds(pytester: pytest.Pytester) -> list[Path]:
+    """The build directories whose kunit.py has reached the build."""
+    found = (pytester.path / "cache/kernels").glob("*/build")
+    return [build for build in found if calls(build) and calls(build)[-1][0] == "build"]
+
+
+def running_builds(pytester: pytest.Pytester) -> list[int]:
+    """Wait for a build, and return the sessions of all that run."""
+    wait_until(lambda: bool(builds(pytester)))
+    sessions = [last_session(build) for build in builds(pytester)]
+    assert any(session_members(session) for session in sessions)
+    return sessions
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_one_target_fails_alone(pytester: pytest.Pytester, tree: Path) -> None:
@@ -198,9 +273,12 @@ def test_what_cannot_be_meant_is_a_usage_error(
         assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
-def test_a_wrong_word_in_a_mark_is_a_usage_error(pytester: pytest.Pytester, tree: Path) -> None:
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+def test_a_wrong_word_in_a_mark_fails_its_case_alone(
+    pytester: pytest.Pytester, tree: Path, workers: list[str]
+) -> None:
     pytester.makepyfile(
-        """
+        test_mark="""
         import pytest
 
         @pytest.mark.kunit_arch("bee")
@@ -208,11 +286,30 @@ def test_a_wrong_word_in_a_mark_is_a_usage_error(pytester: pytest.Pytester, tree
             dual_bitmap(8)
         """
     )
-    result = run(pytester)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(
-        ["*test_x?um?: kunit_arch: linux 6.12.1 has no architecture 'bee'*"]
+    result = run(pytester, *workers)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        ["config error: linux 6.12.1 has no architecture 'bee' for KUnit: *"]
     )
+
+
+def test_results_that_cannot_be_removed_are_a_usage_error(
+    pytester: pytest.Pytester, tree: Path
+) -> None:
+    (pytester.path / "out/um/result.json").mkdir(parents=True)
+    for workers in ([], ["-n2"]):
+        result = run(pytester, "--kunit-artifacts=out", *workers)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["ERROR: cannot write artifacts to *result.json: *"])
+
+
+def test_an_earlier_result_does_not_outlive_a_session_that_fails_early(
+    pytester: pytest.Pytester, tree: Path
+) -> None:
+    run(pytester, "--kunit-artifacts=out").assert_outcomes(passed=2)
+    pytester.makepyfile(test_targets="1 / 0")
+    run(pytester, "--kunit-artifacts=out").assert_outcomes(errors=1)
+    assert not (pytester.path / "out/um/result.json").exists()
 
 
 def test_all_with_nothing_installed(

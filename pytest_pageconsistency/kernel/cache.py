@@ -55,9 +55,8 @@ def disk_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        sentence = _DISK_ERRORS.get(error.errno or 0)
-        if sentence is None:
-            raise
+        other = f"{{file}}: {error.strerror or error}"
+        sentence = _DISK_ERRORS.get(error.errno or 0, other)
         message = sentence.format(place=place, file=error.filename or place)
         raise TargetError(Kind.CONFIG_ERROR, message, str(error)) from error
 

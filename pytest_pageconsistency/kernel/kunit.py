@@ -76,14 +76,17 @@ def run_kernel(
     """
     configuration = request.configuration
     place = place_of(configuration)
-    with disk_errors(place.root), hold(place.lock, progress):
+    with (
+        disk_errors(place.root),
+        hold(place.lock, progress),
+        cores.share(progress, turn) as jobs,
+    ):
         progress.phase("preparing the tree")
         end_orphans(str(place.root))
         update_shadow(configuration.tree, place.shadow, suite=request.suite, header=request.header)
         place.build.mkdir(exist_ok=True)
         configured = configure(configuration, place, progress)
-        with cores.share(progress, turn) as jobs:
-            built = build(configuration, place, request.suite, jobs, progress)
+        built = build(configuration, place, request.suite, jobs, progress)
         elf = _checked_image(request, place)
         booted = boot(configuration, place, request.options, progress)
         return KernelRun(

@@ -33,6 +33,8 @@ class Configuration:
     make_options: tuple[str, ...]
     cross_compile: str
     cache: Path
+    qemu_config: Path | None = None
+    """The tree's file that says how this architecture is configured and booted."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def place_of(configuration: Configuration) -> Place:
             configuration.kconfig,
             configuration.make_options,
             configuration.cross_compile,
+            _content(configuration.qemu_config),
         ]
     )
     cache = configuration.cache.absolute()
@@ -111,6 +114,10 @@ def place_of(configuration: Configuration) -> Place:
         raise TargetError(Kind.CONFIG_ERROR, message, "letters, digits and any of / . + , @ ~ - _")
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     return Place(cache / "kernels" / f"{configuration.arch}-{digest}")
+
+
+def _content(path: Path | None) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
 
 
 def kunit_command(

@@ -13,12 +13,12 @@ from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.kernel.cache import disk_errors, hold, raise_if_disk_full
 from pytest_pageconsistency.kernel.configure import configure
 from pytest_pageconsistency.kernel.elf import ElfFacts, describe
-from pytest_pageconsistency.kernel.failures import blames_tree, build_failure, first_error
+from pytest_pageconsistency.kernel.failures import build_failure
 from pytest_pageconsistency.kernel.place import Configuration, Place, place_of
 from pytest_pageconsistency.kernel.process import Limits, end_orphans, run
 from pytest_pageconsistency.kernel.shadow import SUITE_DIRECTORY, update_shadow
 from pytest_pageconsistency.progress import Progress
-from pytest_pageconsistency.verdict import Kind, TargetError
+from pytest_pageconsistency.verdict import TargetError
 
 _OBJECT = f"{SUITE_DIRECTORY}/pc_runtime.o"
 
@@ -34,7 +34,11 @@ def read_abi(
     place = place_of(configuration)
     if (facts := _known(place)) is not None:
         return facts
-    with disk_errors(place.root), hold(place.lock, progress):
+    with (
+        disk_errors(place.root),
+        hold(place.lock, progress),
+        cores.share(progress) as jobs,
+    ):
         if (facts := _known(place)) is not None:
             return facts
         progress.phase("preparing the tree")
@@ -42,8 +46,7 @@ def read_abi(
         update_shadow(configuration.tree, place.shadow, suite=runtime, header=None)
         place.build.mkdir(exist_ok=True)
         configure(configuration, place, progress)
-        with cores.share(progress) as jobs:
-            _compile(configuration, place, jobs, progress)
+        _compile(configuration, place, jobs, progress)
         return describe(place.build / _OBJECT)
 
 
@@ -79,9 +82,4 @@ def _compile(configuration: Configuration, place: Place, jobs: int, progress: Pr
     if done.returncode == 0:
         return
     raise_if_disk_full(done.output, place.root)
-    failure = build_failure(done.output, place.shadow, place.read_dot_config())
-    if failure.verdict.kind is Kind.BUILD_ERROR and blames_tree(done.output, place.shadow):
-        reason = first_error(done.output, place.shadow)
-        message = f"the tree does not build for this target without our suite either: {reason}"
-        raise TargetError(Kind.TREE_ERROR, message, failure.verdict.details)
-    raise failure
+    raise build_failure(done.output, place.shadow, place.read_dot_config())

@@ -8,6 +8,7 @@ without OpenSBI): they are parsed and never run.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,8 @@ def tree_architectures(tree: Path) -> dict[str, QemuConfig]:
     """What `--arch` of the kunit.py in `tree` takes, sorted by name."""
     found = {_NATIVE: QemuConfig(_NATIVE, _NATIVE, None, None)}
     for path in (tree / QEMU_CONFIGS).glob("[!_.]*.py"):
-        found[path.stem] = _read(path)
+        if re.fullmatch(r"\w[\w-]*", path.stem, re.ASCII):  # else a backup copy, say
+            found[path.stem] = _read(path)
     return dict(sorted(found.items()))
 
 
