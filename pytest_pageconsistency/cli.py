@@ -13,7 +13,10 @@ from pytest_pageconsistency.verdict import TargetError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; returns the exit status (2 for a usage error, as argparse does)."""
-    parser = argparse.ArgumentParser(prog="pageconsistency", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="pageconsistency",
+        description="Look at this machine, and at the results of pytest_pageconsistency.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     doctor.add_command(commands)
     summary.add_command(commands)

@@ -126,7 +126,8 @@ def _applies(batch: Batch, item: pytest.Item, arch: str) -> bool:
             if not options.are_names(words) or arch not in words:
                 check_words(words, batch.tree())
         except TargetError as error:
-            item.stash[MARK_ERROR] = error
+            message = f"@pytest.mark.kunit_arch: {error.verdict.message}"
+            item.stash[MARK_ERROR] = TargetError(error.verdict.kind, message)
             return True
         # The other architectures' ABIs will be asked for too, and are found in the same time.
         if not applies(words, arch, lambda _: batch.targets(batch.architectures)):

@@ -156,7 +156,7 @@ def _place(tools: Sequence[Tool]) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    names = dict.fromkeys(options.arch)
+    names = dict.fromkeys(name for word in options.arch for name in word.split(","))
     source = options.kunit_tree or os.environ.get("KUNIT_TREE")
     configs: dict[str, QemuConfig | None]
     if source is None and not any(ARCHIVES.glob("linux-source-*.tar.xz")):

@@ -180,7 +180,7 @@ def put_four(directory: Path) -> None:
     put(directory / "6.12/s390", s390, outcomes)
     verdict = Verdict(
         Kind.BUILD_ERROR,
-        "the header under test does not compile: correct include/linux/dual_bitmap.h",
+        "the header under test does not compile: correct it (include/linux/dual_bitmap.h below)",
         "include/linux/dual_bitmap.h:70:9: error: implicit declaration of function 'foo'\n"
         "   70 |         foo();\n"
         "      |         ^~~",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_pageconsistency.kernel.failures import boot_failure, build_failure, config_failure
+from pytest_pageconsistency.kernel.shadow import HEADER
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 SHADOW = Path("/cache/shadow")
@@ -19,7 +20,7 @@ SHADOW = Path("/cache/shadow")
             "In file included from /cache/shadow/mm/pageconsistency/suite.c:5:\n"
             "/cache/shadow/include/linux/dual_bitmap.h:33:2: error: expected ';'\n   33 | x\n"
             "make[3]: *** [scripts/Makefile.build:1: mm/pageconsistency/suite.o] Error 1",
-            "the header under test does not compile: correct include/linux/dual_bitmap.h",
+            f"the header under test does not compile: correct it ({HEADER} below)",
             "suite.c:5:",
         ),
         (

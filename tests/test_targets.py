@@ -289,7 +289,7 @@ def test_a_wrong_word_in_a_mark_fails_its_case_alone(
     result = run(pytester, *workers)
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(
-        ["config error: linux 6.12.1 has no architecture 'bee' for KUnit: *"]
+        ["config error: @pytest.mark.kunit_arch: linux 6.12.1 has no architecture 'bee' *"]
     )
 
 

@@ -112,7 +112,7 @@ def _blame(line: str) -> str:
     if not _is_ours(line):
         return f"the kernel tree itself does not build, see {path}: build it without this suite"
     if path.endswith(HEADER):
-        return f"the header under test does not compile: correct {HEADER}"
+        return f"the header under test does not compile: correct it ({HEADER} below)"
     return "the generated suite does not compile or link: the header may lack what it calls"
 
 
