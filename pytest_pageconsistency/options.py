@@ -148,7 +148,10 @@ def directory(config: pytest.Config, option: str) -> Path | None:
 
 def _tree(config: pytest.Config) -> str | None:
     if given := config.getoption("kunit_tree"):
-        return str(_absolute(config, given))
+        path = _absolute(config, given)
+        if not path.exists():
+            raise pytest.UsageError(f"--kunit-tree: there is no kernel tree at {path}")
+        return str(path)
     if given := os.environ.get("KUNIT_TREE"):
         return str(_absolute(config, given))
     if given := config.getini("kunit_tree"):
