@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,6 +169,17 @@ def test_12_healing(abi: Abi) -> None:
     assert bitmap.validate() == 0
 
 
+def test_12_healing_in_memory_that_was_never_initialised(abi: Abi) -> None:
+    for heal in (DualBitmap.set, DualBitmap.clear):
+        bitmap = DualBitmap(abi, 100)
+        bitmap.write_word("secondary", 0, abi.ulong_max)
+        assert bitmap.validate() == bitmap.word_count - 1
+        bitmap.flip("primary", 5)
+        assert bitmap.validate() == bitmap.word_count
+        heal(bitmap, 5)
+        assert bitmap.validate() == bitmap.word_count - 1
+
+
 def test_13_a_double_flip_cannot_be_detected(abi: Abi) -> None:
     bitmap = healthy(abi)
     bitmap.flip("primary", 5)
@@ -301,3 +315,50 @@ def test_agrees_with_a_naive_model(abi: Abi, nbits: int, actions: list[tuple[str
             assert bitmap.consistent(bit) == (
                 naive.copies["primary"][bit] != naive.copies["secondary"][bit]
             )
+
+
+def recount(bitmap: DualBitmap) -> int:
+    """What validate() is defined as, from the words."""
+    pairs = zip(bitmap.words("primary"), bitmap.words("secondary"), strict=True)
+    return sum(not consistent_word(bitmap.abi, *pair) for pair in pairs)
+
+
+# Few places and values, so that words agree, differ and agree again.
+COPY, BIT = st.sampled_from(COPIES), st.sampled_from([0, 31, 99, 110, 200])
+VALUE = st.sampled_from([0, 1, 0xFFFFFFFE, 0xFFFFFFFF])
+WRITES = st.one_of(
+    st.tuples(st.just(DualBitmap.init)),
+    st.tuples(st.sampled_from([DualBitmap.set, DualBitmap.clear]), BIT),
+    st.tuples(st.just(DualBitmap.flip), COPY, BIT),
+    st.tuples(st.just(DualBitmap.write_word), COPY, st.integers(0, 4), VALUE),
+    st.tuples(
+        st.just(DualBitmap.scribble),
+        COPY,
+        st.integers(0, 30),
+        st.sampled_from([b"", b"\0", b"\xff", b"\x01", b"\xff" * 9, b"\0" * 9]),
+    ),
+)
+
+
+@given(
+    abi=st.sampled_from(ABIS),
+    nbits=st.integers(0, 140),
+    fill=st.sampled_from([0, 0xA5, 0xFF]),
+    writes=st.lists(WRITES, max_size=40),
+)
+def test_validate_is_what_the_words_say(
+    abi: Abi, nbits: int, fill: int, writes: list[tuple[Callable[..., object], object]]
+) -> None:
+    bitmap = DualBitmap(abi, nbits, fill)
+    assert bitmap.validate() == recount(bitmap) == bitmap.word_count
+    for write, *arguments in writes:
+        with contextlib.suppress(IndexError):  # outside the memory: nothing is written
+            write(bitmap, *arguments)
+        assert bitmap.validate() == recount(bitmap)
+
+
+def test_validate_where_init_writes_nothing() -> None:
+    bitmap = DualBitmap(Abi(64, "little"), 0xFFFFFFC1)
+    bitmap.write_word("secondary", 7, (1 << 64) - 1)
+    bitmap.init()
+    assert bitmap.validate() == bitmap.word_count - 1

@@ -114,6 +114,11 @@ class DualBitmap:
         self.secondary = Words(self.word_count, background)
         self._bits = abi.bits_per_long
         self._mask = abi.ulong_max
+        # What validate() counts is kept up to date by every write, because cases ask after each
+        # step, and a bitmap has 65536 words and more: the words that are consistent where the
+        # background is not, or the other way round.
+        self._sound = consistent_word(abi, background, background)
+        self._unlike: set[int] = set()
 
     def init(self) -> None:
         """dual_bitmap_init(): the primary all zeros, the secondary all ones, tails included.
@@ -123,6 +128,8 @@ class DualBitmap:
         if self.abi.bitmap_bytes(self.nbits) == self.word_count * self.abi.bytes_per_long:
             self.primary.fill(0)
             self.secondary.fill(self._mask)
+            self._sound = True
+            self._unlike.clear()
 
     def set(self, bit: int) -> bool:
         """dual_bitmap_set(): the old primary bit; False and no effect out of range."""
@@ -133,6 +140,8 @@ class DualBitmap:
         old = self.primary[index]
         self.primary[index] = old | bitmask
         self.secondary[index] = self.secondary[index] & ~bitmask
+        if index in self._unlike or not self._sound:
+            self._recount(index)  # else the word was consistent, and still is
         return bool(old & bitmask)
 
     def clear(self, bit: int) -> bool:
@@ -144,6 +153,8 @@ class DualBitmap:
         old = self.primary[index]
         self.primary[index] = old & ~bitmask
         self.secondary[index] = self.secondary[index] | bitmask
+        if index in self._unlike or not self._sound:
+            self._recount(index)  # else the word was consistent, and still is
         return bool(old & bitmask)
 
     def test(self, bit: int) -> bool:
@@ -162,12 +173,8 @@ class DualBitmap:
 
     def validate(self) -> int:
         """dual_bitmap_validate(): the number of inconsistent words, tails included."""
-        primary, secondary, mask = self.primary, self.secondary, self._mask
-        touched = primary.keys() | secondary.keys()
-        bad = sum(primary[index] ^ secondary[index] != mask for index in touched)
-        if primary.background ^ secondary.background != mask:
-            bad += self.word_count - len(touched)
-        return bad
+        unlike = len(self._unlike)
+        return unlike if self._sound else self.word_count - unlike
 
     def consistent_retry(self, copy: str, bit: int, bad_reads: int) -> RetryResult:
         """consistent(bit) while `bit` of `copy` is flipped for the first `bad_reads` reads.
@@ -195,12 +202,14 @@ class DualBitmap:
         words = self.memory(copy)
         index, offset = divmod(bit, self._bits)
         words[index] = words[self._inside(index)] ^ 1 << offset
+        self._recount(index)
 
     def write_word(self, copy: str, index: int, value: int) -> None:
         """Damage: overwrite one word of one copy."""
         if not 0 <= value <= self._mask:
             raise ValueError(f"{value:#x} does not fit a word of {self._bits} bits")
         self.memory(copy)[self._inside(index)] = value
+        self._recount(index)
 
     def scribble(self, copy: str, byte_offset: int, data: bytes) -> None:
         """Damage: overwrite bytes in memory order, where byte order shows."""
@@ -216,6 +225,7 @@ class DualBitmap:
             memory = bytearray(words[index].to_bytes(size, order))
             memory[offset] = byte
             words[index] = int.from_bytes(memory, order)
+            self._recount(index)
 
     def word(self, copy: str, index: int) -> int:
         """The value of one word."""
@@ -237,6 +247,13 @@ class DualBitmap:
         if copy == SECONDARY:
             return self.secondary
         raise ValueError(f"a copy is 'primary' or 'secondary', not {copy!r}")
+
+    def _recount(self, index: int) -> None:
+        """Take note of whether a word that was written is consistent now."""
+        if (self.primary[index] ^ self.secondary[index] == self._mask) == self._sound:
+            self._unlike.discard(index)
+        else:
+            self._unlike.add(index)
 
     def _inside(self, index: int) -> int:
         if not 0 <= index < self.word_count:
