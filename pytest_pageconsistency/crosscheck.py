@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import io
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.generate import SUITE_NAME, Suite, SuiteCase
@@ -87,21 +89,22 @@ def cross_check(suite: Suite, boot: Boot) -> dict[str, CaseResult]:
     }
 
 
-def expected_values(program: Program) -> list[int]:
+def expected_values(program: Program) -> array[int]:
     """Every value that a case reports when kernel and oracle agree, in their order.
 
     The steps' bits and words, the final words, and for each bitmap one bit: its guards are intact.
     """
-    values = [value for step in program.steps for value in step.expected]
-    values += program.final_words()
-    values += [1] * len(program.bitmaps)
+    values = program.steps.observed[:]
+    values.extend(program.final_words())
+    values.extend(repeat(1, len(program.bitmaps)))
     return values
 
 
 def count_values(program: Program) -> int:
     """The number of values in `expected_values`, without making them."""
-    of_steps = sum(len(step.expected) for step in program.steps)
-    return of_steps + sum(2 * bitmap.word_count + 1 for bitmap in program.bitmaps)
+    return len(program.steps.observed) + sum(
+        2 * bitmap.word_count + 1 for bitmap in program.bitmaps
+    )
 
 
 @dataclass(frozen=True)

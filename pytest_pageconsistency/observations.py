@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import repeat
 
 _REPORT = re.compile(r"# (pc_\w+): pc ([0-9a-f]{10}) ([0-9]{1,9}) (.*)")
 _TOKEN = re.compile(
@@ -26,7 +28,7 @@ class Observations:
 
     digest: str
     limit: int
-    values: list[int] = field(default_factory=list)
+    values: array[int] = field(default_factory=lambda: array("Q"))
     lines: int = 0
     ended: bool = False
     build_id: str = ""
@@ -120,7 +122,7 @@ def _add_bits(observations: Observations, count: int, bits: int) -> None:
     elif len(observations.values) + count > observations.limit:
         observations.fault("more values than the case has")
     else:
-        observations.values += map(int, reversed(f"{bits:0{count}b}"))
+        observations.values.extend(map(int, reversed(f"{bits:0{count}b}")))
 
 
 def _add_words(observations: Observations, word: int, count: int) -> None:
@@ -129,4 +131,4 @@ def _add_words(observations: Observations, word: int, count: int) -> None:
     elif len(observations.values) + count > observations.limit:
         observations.fault("more values than the case has")
     else:
-        observations.values += [word] * count
+        observations.values.extend(repeat(word, count))

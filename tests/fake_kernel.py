@@ -63,8 +63,8 @@ def console():
         text = text[options.arch]
     if "@BUILD@" not in text:
         return text
-    suite = open(os.path.join(root, "mm/pageconsistency/suite.c")).read()
-    build = re.search(r'pc_build_id = "(\\w+)"', suite)
+    source = open(os.path.join(root, "mm/pageconsistency/build_id.c")).read()
+    build = re.search(r'pc_build_id\\[\\] = "(\\w+)"', source)
     return text.replace("@BUILD@", build[1])
 
 

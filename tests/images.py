@@ -136,6 +136,7 @@ def build_image(
     suite: str = SUITE,
     compiler: str = "gcc",
     debug: str = "-gdwarf-4",
+    source: str = "suite.c",
 ) -> Path:
     """Compile and link; `flags` go to both. Skips the test where there is no such compiler."""
     if shutil.which(compiler) is None:
@@ -143,7 +144,7 @@ def build_image(
     tree = directory / "shadow"
     files = {
         "include/linux/dual_bitmap.h": header,
-        "mm/pageconsistency/suite.c": suite,
+        f"mm/pageconsistency/{source}": suite,
         "mm/pageconsistency/pc_runtime.c": RUNTIME,
         "section.lds": SECTION,
     }

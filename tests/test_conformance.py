@@ -15,7 +15,8 @@ from pytest_pageconsistency.batch import Batch
 from pytest_pageconsistency.cases import Op, Program
 from pytest_pageconsistency.crosscheck import CaseResult
 from pytest_pageconsistency.generate import make_suite
-from pytest_pageconsistency.generate.suite import SHORT_CASE_STEPS, UNROLLED_STEPS
+from pytest_pageconsistency.generate.export import UNROLLED_STEPS
+from pytest_pageconsistency.generate.written import is_short
 from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.target import Target
@@ -93,18 +94,17 @@ def test_the_suite_holds_for_every_abi(
 def assert_the_suite_is_as_large_as_it_claims(programs: list[Program]) -> None:
     sizes = {step.args[0] for program in programs for step in program.steps if step.op is Op.NEW}
     assert sizes >= {0, 1, 31, 32, 33, 63, 64, 65, 100, 256, 4097}
-    assert {step.op for program in programs for step in program.steps} == set(Op)
+    assert set().union(*(program.steps.ops() for program in programs)) == set(Op)
 
-    # Long cases are tables; the statements of all others find room.
-    short = [len(program.steps) for program in programs if len(program.steps) <= SHORT_CASE_STEPS]
-    assert sum(short) <= UNROLLED_STEPS
+    # Long cases are tables; in an exported suite the statements of all others find room.
+    assert sum(len(program.steps) for program in programs if is_short(program)) <= UNROLLED_STEPS
 
 
 def assert_seeded_programs_are_varied(programs: list[Program]) -> None:
     seeded = [program for program in programs if "::test_random_program[" in program.case_id]
     assert len(seeded) == 200
     assert {len(program.steps) for program in seeded} == {500}
-    assert len({program.steps for program in seeded}) == 200
+    assert len({program.steps.content() for program in seeded}) == 200
 
     steps = [step for program in seeded for step in program.steps]
     taken = Counter(step.op for step in steps)

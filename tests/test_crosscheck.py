@@ -198,7 +198,7 @@ def test_a_console_cut_at_any_byte_passes_only_what_was_whole(suite: Suite) -> N
 def test_damage_never_turns_a_wrong_value_green(data: st.DataObject) -> None:
     suite = make_suite(programs(), UM, {})
     case = suite.cases[0]
-    values = expected_values(case.program)
+    values = list(expected_values(case.program))
     position = data.draw(st.integers(0, len(values) - 1))
     values[position] += 1
     text = console(suite).replace(

@@ -4,25 +4,49 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pytest
 from golden import check_golden
 from hypothesis import given
 from hypothesis import strategies as st
 from programs import UM, programs
+from programs import long as programs_long
 
-from pytest_pageconsistency.cases import Recorder, record
+from pytest_pageconsistency.cases import Program, Recorder, record
+from pytest_pageconsistency.cases.steps import OPS
 from pytest_pageconsistency.generate import export_suite, literals, make_suite
 from pytest_pageconsistency.generate.names import case_names, comment
-from pytest_pageconsistency.generate.suite import SHORT_CASE_STEPS, UNROLLED_STEPS
-from pytest_pageconsistency.oracle import Abi
+from pytest_pageconsistency.generate.suite import PART_STEPS, PARTS
+from pytest_pageconsistency.generate.tables import TablePlace, pack_tables
+from pytest_pageconsistency.generate.written import SHORT_CASE_STEPS
+from pytest_pageconsistency.oracle import Abi, ByteOrder
 from pytest_pageconsistency.target import Target
 
 
-def test_suite_is_as_it_was(request: pytest.FixtureRequest) -> None:
-    suite = make_suite(programs(), UM, {"header": "abc"})
-    source = suite.source.replace(suite.build_id, "0123456789abcdef")
-    check_golden(request, "suite.c", re.sub(r"programs\.py:\d+", "programs.py:N", source))
+def written(dual_bitmap: Recorder) -> None:
+    """A case that is written out: it watches nothing."""
+    db = dual_bitmap(100)
+    db.set(5)
+    db.flip("secondary", 104)
+    db.write_word("secondary", 1, 7)
+    db.scribble("primary", 3, b"abc")
+    db.word("primary", 0)
+    db.words("primary")
+    db.consistent_word(1, 2)
+    db.validate()
+    db.guard()
+
+
+WRITTEN = record(written, UM.abi, "tests/test_a.py::test_written[um]")
+
+
+@pytest.mark.parametrize(
+    "name", ["suite.c", "statements_0.c", "statements_0.h", "tables.S", "tables.h", "watched.c"]
+)
+def test_suite_is_as_it_was(request: pytest.FixtureRequest, name: str) -> None:
+    text = make_suite([*programs(), WRITTEN], UM, {"header": "abc"}).files[name].decode()
+    check_golden(request, name, re.sub(r"(programs|test_generate)\.py:\d+", r"\1.py:N", text))
 
 
 @pytest.mark.parametrize("name", ["dual_bitmap_cases_kunit.c", "Kconfig", "Makefile"])
@@ -49,17 +73,42 @@ def test_the_build_id_names_everything_that_the_kernel_is_built_from() -> None:
     assert make_suite(cases, UM, {"header": "a"}).build_id in ids
 
 
+def changed_files(before: Sequence[Program], after: Sequence[Program]) -> set[str]:
+    old, new = (make_suite(cases, UM, {}).files for cases in (before, after))
+    assert set(old) == set(new)
+    return {name for name in new if new[name] != old[name]}
+
+
+def test_an_edit_changes_little() -> None:
+    def edited(dual_bitmap: Recorder) -> None:
+        dual_bitmap(100).set(6)
+
+    table = record(lambda d: d(100).consistent_retry(5, 2), UM.abi, programs()[1].case_id)
+    statements = record(edited, UM.abi, WRITTEN.case_id)
+    cases = [*programs(), WRITTEN]
+    assert changed_files(cases, [cases[0], table, WRITTEN]) == {
+        "tables.bin", "tables.S", "build_id.c"
+    }  # fmt: skip
+    assert changed_files(cases, [*cases[:2], statements]) == {"statements_0.c", "build_id.c"}
+
+
+def test_what_stands_above_a_case_does_not_matter() -> None:
+    """The lines that took the steps are no part of a table."""
+    here = record(lambda d: [d(64).test(bit) for bit in range(99)], UM.abi, "x.py::test_x")
+    there = record(lambda d: [d(64).test(bit) for bit in range(99)], UM.abi, "x.py::test_x")
+    assert here.steps[3].source != there.steps[3].source
+    assert changed_files([here], [there]) == set()
+
+
 def test_short_cases_are_written_out_and_long_ones_are_tables() -> None:
-    def case(steps: int) -> str:
-        def body(dual_bitmap: Recorder) -> None:
-            db = dual_bitmap(64)
-            for bit in range(steps - 2):
-                db.set(bit)
+    def body(steps: int) -> str:
+        program = record(
+            lambda d: [db.set(1) for db in [d(64)] for _ in range(steps - 2)], UM.abi, "x::y"
+        )
+        return make_suite([program], UM, {}).source
 
-        return make_suite([record(body, UM.abi, "x.py::test_x")], UM, {}).source
-
-    assert "pc_steps.h" not in case(SHORT_CASE_STEPS)
-    assert "pc_steps.h" in case(SHORT_CASE_STEPS + 1)
+    assert "pc_take_steps" not in body(SHORT_CASE_STEPS)
+    assert "pc_take_steps" in body(SHORT_CASE_STEPS + 1)
 
 
 def test_many_short_cases_do_not_make_an_endless_compilation() -> None:
@@ -68,11 +117,24 @@ def test_many_short_cases_do_not_make_an_endless_compilation() -> None:
         for bit in range(SHORT_CASE_STEPS - 2):
             db.set(bit)
 
-    count = UNROLLED_STEPS // SHORT_CASE_STEPS
-    cases = [record(body, UM.abi, f"x.py::test_x[{n}]") for n in range(count + 3)]
+    cases = [record(body, UM.abi, f"x.py::test_x[{n}]") for n in range(100)]
     source = make_suite(cases, UM, {}).source
-    assert source.count("pc_begin(") == count
-    assert source.count("pc_take_steps(") == 3
+    assert source.count("pc_begin(") <= PARTS * PART_STEPS // SHORT_CASE_STEPS
+    assert source.count("pc_begin(") + source.count("pc_take_steps(") == 100
+
+
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+def test_a_table_holds_what_the_kernel_reads(byteorder: ByteOrder) -> None:
+    case = record(programs_long, Abi(64, byteorder), "x.py::test_x")
+    data, (place,) = pack_tables([("00000000aa", case)], byteorder)
+    assert place == TablePlace("pc_table_00000000aa", 0, len(data))
+    words = [int.from_bytes(data[n : n + 8], byteorder) for n in range(0, len(data), 8)]
+    assert words[:4] == [0xAA, len(case.steps), 3, len(case.steps.more)]
+    rows = words[4 : 4 + 2 * len(case.steps)]
+    assert [OPS[head & 0xFF] for head in rows[::2]] == [step.op for step in case.steps]
+    spans = words[4 + 2 * len(case.steps) + len(case.steps.more) :]
+    final = [v for v, n in zip(spans[::2], spans[1::2], strict=True) for _ in range(n)]
+    assert final == list(case.final_words())
 
 
 def test_names_can_be_traced_both_ways() -> None:

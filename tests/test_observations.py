@@ -19,13 +19,13 @@ def read(*texts: str, limit: int = 3) -> Observations:
 
 def test_bits_and_words() -> None:
     report = read("begin", "b3.5 ff*2 0", "b1.1 ffffffffffffffff", f"end 8 {BUILD}", limit=8)
-    assert report.values == [1, 0, 1, 255, 255, 0, 1, 2**64 - 1]
+    assert list(report.values) == [1, 0, 1, 255, 255, 0, 1, 2**64 - 1]
     assert (report.ended, report.build_id, report.faults) == (True, BUILD, [])
 
 
 def test_the_end_may_follow_on_the_same_line() -> None:
     report = read("begin", f"1*3 end 3 {BUILD}")
-    assert (report.values, report.ended, report.faults) == ([1, 1, 1], True, [])
+    assert (list(report.values), report.ended, report.faults) == ([1, 1, 1], True, [])
 
 
 def test_time_prefixes_and_other_cases_do_not_matter() -> None:

@@ -2,6 +2,7 @@
 /*
  * Guarded memory and the report of observed values; see pc_runtime.h.
  */
+#include <kunit/test.h>
 #include <linux/bitops.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -79,9 +80,9 @@ static void pc_flush_bits(struct pc_case *c)
 static void pc_flush_span(struct pc_case *c)
 {
 	if (c->span.count == 1)
-		pc_token(c, "%lx", c->span.value);
+		pc_token(c, "%llx", c->span.value);
 	else if (c->span.count)
-		pc_token(c, "%lx*%lu", c->span.value, c->span.count);
+		pc_token(c, "%llx*%llu", c->span.value, c->span.count);
 	c->span.count = 0;
 }
 
@@ -259,14 +260,20 @@ bool pc_allocate(struct pc_case *c, unsigned int bitmap, unsigned int nbits,
 }
 
 /**
- * pc_test_of() - the KUnit case behind a case
+ * pc_zeroed() - memory for anything else
  * @c: the case
+ * @count: number of elements
+ * @size: of an element, in bytes
  *
- * Return: what pc_begin() was given.
+ * Return: zeroed memory, owned by the test; where there is none, the test ends.
  */
-struct kunit *pc_test_of(struct pc_case *c)
+void *pc_zeroed(struct pc_case *c, size_t count, size_t size)
 {
-	return c->test;
+	void *memory = kunit_kcalloc(c->test, count, size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(c->test, memory);
+
+	return memory;
 }
 
 /**
@@ -358,6 +365,16 @@ void pc_guard(struct pc_case *c, unsigned int step, unsigned int bitmap)
 				intact = false;
 	}
 	pc_bit(c, step, intact, true);
+}
+
+/**
+ * pc_unknown() - fail for a step that is none
+ * @c: the case
+ * @step: number of the step, from 1
+ */
+void pc_unknown(struct pc_case *c, unsigned int step)
+{
+	KUNIT_FAIL(c->test, "step %u: unknown operation", step);
 }
 
 /**

@@ -21,20 +21,18 @@
 #ifndef _PC_RUNTIME_H
 #define _PC_RUNTIME_H
 
-#include <kunit/test.h>
 #include <linux/types.h>
 
+#include "pc_build_id.h"
 #include "pc_span.h"
 
+struct kunit;
 struct pc_case;
-
-/* Identifies the sources; defined by the suite. */
-extern const char *const pc_build_id;
 
 struct pc_case *pc_begin(struct kunit *test, u64 id, unsigned int bitmaps);
 void pc_end(struct pc_case *c, const struct pc_span *expected);
 
-struct kunit *pc_test_of(struct pc_case *c);
+void *pc_zeroed(struct pc_case *c, size_t count, size_t size);
 bool pc_allocate(struct pc_case *c, unsigned int bitmap, unsigned int nbits,
 		 u8 fill, unsigned long *copies[PC_COPIES]);
 unsigned long *pc_words_of(struct pc_case *c, unsigned int bitmap,
@@ -46,6 +44,7 @@ void pc_word(struct pc_case *c, unsigned int step, unsigned long value,
 void pc_words(struct pc_case *c, unsigned int step, unsigned int bitmap,
 	      enum pc_copy copy, const struct pc_span *expected);
 void pc_guard(struct pc_case *c, unsigned int step, unsigned int bitmap);
+void pc_unknown(struct pc_case *c, unsigned int step);
 
 void pc_flip(struct pc_case *c, unsigned int bitmap, enum pc_copy copy,
 	     unsigned long bit);

@@ -5,6 +5,8 @@
 #ifndef _PC_SPAN_H
 #define _PC_SPAN_H
 
+#include <linux/types.h>
+
 enum pc_copy {
 	PC_PRIMARY,
 	PC_SECONDARY,
@@ -15,10 +17,12 @@ enum pc_copy {
  * struct pc_span - a number of equal words
  * @value: each word
  * @count: how many
+ *
+ * Of one size everywhere, as the host packs it.
  */
 struct pc_span {
-	unsigned long value;
-	unsigned long count;
+	u64 value;
+	u64 count;
 };
 
 #endif /* _PC_SPAN_H */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Takes the steps of a case that is a table; see pc_table.h.
+ * Takes the steps of a case that is a table (pc_table.h), in a function called
+ * PC_TAKE_STEPS.
  */
 #ifndef _PC_STEPS_H
 #define _PC_STEPS_H
@@ -10,15 +11,29 @@
 #include "pc_dual_bitmap.h"
 #include "pc_table.h"
 
-static inline void pc_observe(struct pc_case *c, struct dual_bitmap *db,
-			      const struct pc_table *table,
-			      const struct pc_step *step, unsigned int n)
+/* Eight bytes lie in a word, the first one least significant. */
+static void pc_scribble_words(struct pc_case *c, unsigned int bitmap,
+			      enum pc_copy copy, unsigned long offset,
+			      const u64 *words, unsigned long count)
 {
-	const unsigned long *more = pc_more(table, step);
-	unsigned int bitmap = step->bitmap;
+	unsigned long i;
+
+	for (i = 0; i < count; i++) {
+		u8 byte = words[i / 8] >> (i % 8 * 8);
+
+		pc_scribble(c, bitmap, copy, offset + i, &byte, 1);
+	}
+}
+
+static void pc_observe(struct pc_case *c, struct dual_bitmap *db,
+		       const struct pc_step *step, const u64 *more,
+		       unsigned int n)
+{
+	unsigned int bitmap = (u32)step->head >> 16;
+	unsigned int flag = step->head >> 8 & 0xff;
 	unsigned long bit = step->value;
 
-	switch (step->op) {
+	switch ((u8)step->head) {
 	case PC_NEW_NULL:
 		memset(db, 0, sizeof(*db));
 		break;
@@ -26,81 +41,81 @@ static inline void pc_observe(struct pc_case *c, struct dual_bitmap *db,
 		dual_bitmap_init(db);
 		break;
 	case PC_SET:
-		pc_bit(c, n, dual_bitmap_set(db, bit), step->flag);
+		pc_bit(c, n, dual_bitmap_set(db, bit), flag);
 		break;
 	case PC_CLEAR:
-		pc_bit(c, n, dual_bitmap_clear(db, bit), step->flag);
+		pc_bit(c, n, dual_bitmap_clear(db, bit), flag);
 		break;
 	case PC_TEST:
-		pc_bit(c, n, dual_bitmap_test(db, bit), step->flag);
+		pc_bit(c, n, dual_bitmap_test(db, bit), flag);
 		break;
 	case PC_CONSISTENT:
-		pc_bit(c, n, dual_bitmap_consistent(db, bit), step->flag);
+		pc_bit(c, n, dual_bitmap_consistent(db, bit), flag);
 		break;
 	case PC_VALIDATE:
-		pc_word(c, n, dual_bitmap_validate(db), step->value);
+		pc_word(c, n, dual_bitmap_validate(db), bit);
 		break;
 	case PC_CONSISTENT_WORD:
 		pc_bit(c, n, dual_bitmap_consistent_word(more[0], more[1]),
-		       step->flag);
+		       flag);
 		break;
 #ifdef _PC_WATCH_H
 	case PC_CONSISTENT_RETRY:
-		pc_watch(c, db, bitmap, step->flag, more[0], more[1]);
+		pc_watch(c, db, bitmap, flag, more[0], more[1]);
 		pc_word(c, n, dual_bitmap_consistent(db, more[0]), more[2]);
 		pc_watch_counts(c, n, more[3], more[4], more[5], more[6]);
 		break;
 	case PC_VALIDATE_RETRY:
-		pc_watch(c, db, bitmap, step->flag, more[0], more[1]);
+		pc_watch(c, db, bitmap, flag, more[0], more[1]);
 		pc_word(c, n, dual_bitmap_validate(db), more[2]);
 		pc_watch_counts(c, n, more[3], more[4], more[5], more[6]);
 		break;
 #endif
 	case PC_FLIP:
-		pc_flip(c, bitmap, step->flag, bit);
+		pc_flip(c, bitmap, flag, bit);
 		break;
 	case PC_WRITE_WORD:
-		pc_write_word(c, bitmap, step->flag, more[0], more[1]);
+		pc_write_word(c, bitmap, flag, more[0], more[1]);
 		break;
 	case PC_SCRIBBLE:
-		pc_scribble(c, bitmap, step->flag, more[0],
-			    table->bytes + more[1], more[2]);
+		pc_scribble_words(c, bitmap, flag, more[0], more + 2, more[1]);
 		break;
 	case PC_WORD:
-		pc_word(c, n, pc_words_of(c, bitmap, step->flag)[more[0]],
+		pc_word(c, n, pc_words_of(c, bitmap, flag)[more[0]],
 			more[1]);
 		break;
 	case PC_WORDS:
-		pc_words(c, n, bitmap, step->flag, table->spans + step->value);
+		pc_words(c, n, bitmap, flag,
+			 (const struct pc_span *)(more + 1));
 		break;
 	case PC_GUARD:
 		pc_guard(c, n, bitmap);
 		break;
 	default:
-		KUNIT_FAIL(pc_test_of(c), "step %u: unknown operation", n);
+		pc_unknown(c, n);
 	}
 }
 
-static inline void pc_take_steps(struct kunit *test, u64 id,
-				 const struct pc_table *table)
+void PC_TAKE_STEPS(struct kunit *test, const struct pc_table *table)
 {
-	struct pc_case *c = pc_begin(test, id, table->bitmaps);
+	struct pc_case *c = pc_begin(test, table->id, table->bitmaps);
 	const struct pc_step *step = table->steps;
+	const u64 *more = pc_more(table);
 	struct dual_bitmap *dbs;
 	unsigned int n;
 
-	dbs = kunit_kcalloc(test, table->bitmaps, sizeof(*dbs), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dbs);
+	dbs = pc_zeroed(c, table->bitmaps, sizeof(*dbs));
 	for (n = 1; n <= table->count; n++, step++) {
-		struct dual_bitmap *db = &dbs[step->bitmap];
-		const unsigned long *more = pc_more(table, step);
+		unsigned int bitmap = (u32)step->head >> 16;
+		u64 value = step->value;
 
-		if (step->op != PC_NEW)
-			pc_observe(c, db, table, step, n);
-		else if (!pc_new(c, db, step->bitmap, more[0], more[1]))
+		if ((u8)step->head != PC_NEW)
+			pc_observe(c, &dbs[bitmap], step,
+				   value < table->more ? more + value : NULL, n);
+		else if (!pc_new(c, &dbs[bitmap], bitmap, (u32)value, value >> 32))
 			return;
 	}
-	pc_end(c, table->final);
+	pc_end(c, pc_final(table));
 }
 
 #endif /* _PC_STEPS_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cases that are too long to be written out are tables of steps.
+ * Most cases are tables of steps; the operations are numbered as the host does.
  */
 #ifndef _PC_TABLE_H
 #define _PC_TABLE_H
@@ -31,47 +31,48 @@ enum pc_op {
 
 /**
  * struct pc_step - one operation
- * @op: which one
- * @flag: the bit that is expected, or the copy that is meant
- * @bitmap: number of the dual bitmap
+ * @head: which one (bits 0 to 7); the bit that is expected, or the copy that is
+ *	meant (8 to 15); number of the dual bitmap (16 to 31)
  * @value: the bit number, or the count that is expected; for an operation that
- *	needs more, where that begins in the case's words
+ *	needs more, where that begins in the case's further words
  */
 struct pc_step {
-	u8 op;
-	u8 flag;
-	u16 bitmap;
-	unsigned long value;
+	u64 head;
+	u64 value;
 };
 
 /**
- * struct pc_table - a case
- * @steps: in their order
- * @count: number of them
+ * struct pc_table - a case, as the host packs it
+ * @id: identifies the case on the console
+ * @count: number of steps
  * @bitmaps: number of dual bitmaps
- * @word_count: number of @words
- * @words: further arguments, then further expectations, of the steps that have
- *	them
- * @bytes: what PC_SCRIBBLE writes
- * @spans: what PC_WORDS expects
- * @final: words of all bitmaps at the end
+ * @more: number of further words: arguments, then expectations, of the steps
+ *	that have them
+ * @steps: in their order; behind them the further words, then the words of all
+ *	bitmaps at the end as struct pc_span
  */
 struct pc_table {
-	const struct pc_step *steps;
-	unsigned int count;
-	unsigned int bitmaps;
-	unsigned int word_count;
-	const unsigned long *words;
-	const u8 *bytes;
-	const struct pc_span *spans;
-	const struct pc_span *final;
+	u64 id;
+	u64 count;
+	u64 bitmaps;
+	u64 more;
+	struct pc_step steps[];
 };
 
-/* Further arguments and expectations of a step; NULL where it cannot have any. */
-static inline const unsigned long *pc_more(const struct pc_table *table,
-					   const struct pc_step *step)
+static inline const u64 *pc_more(const struct pc_table *table)
 {
-	return step->value < table->word_count ? table->words + step->value : NULL;
+	return (const u64 *)(table->steps + table->count);
 }
+
+static inline const struct pc_span *pc_final(const struct pc_table *table)
+{
+	return (const struct pc_span *)(pc_more(table) + table->more);
+}
+
+struct kunit;
+
+void pc_take_steps(struct kunit *test, const struct pc_table *table);
+/* The same, where the functions under test are watched (pc_watch.h). */
+void pc_take_watched_steps(struct kunit *test, const struct pc_table *table);
 
 #endif /* _PC_TABLE_H */

@@ -5,11 +5,25 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from types import CodeType
 
-from pytest_pageconsistency.cases.program import Op, Program, Step
-from pytest_pageconsistency.oracle import SECONDARY, Abi, DualBitmap, RetryResult, consistent_word
+from pytest_pageconsistency.cases.program import Program
+from pytest_pageconsistency.cases.steps import (
+    Op,
+    PackedSteps,
+    head_of,
+    packed_bytes,
+    packed_spans,
+)
+from pytest_pageconsistency.oracle import (
+    COPIES,
+    SECONDARY,
+    Abi,
+    DualBitmap,
+    RetryResult,
+    consistent_word,
+)
 
 DIRTY = 0xA5
 """What lies in a bitmap's memory before init(), unless the case says otherwise."""
@@ -18,9 +32,53 @@ OBSERVABLE_WORDS = 1 << 20
 """As many words are reported in one step at the most."""
 
 MOST_BITMAPS = 0xFFFF
-"""Of one case: struct pc_step numbers them with 16 bits."""
+"""Of one case: a row numbers them with 16 bits."""
 
-_BIT = ((0,), (1,))
+_FLAG = 8
+"""Where the flag of a row's first word begins."""
+
+_SET, _CLEAR, _TEST, _CONSISTENT = map(head_of, (Op.SET, Op.CLEAR, Op.TEST, Op.CONSISTENT))
+
+
+class _Tape:
+    """The steps of a case while they are taken."""
+
+    def __init__(self) -> None:
+        # Keyed by the code's identity: to hash code takes longer than the whole step.
+        self._places: dict[tuple[int, int], int] = {}
+        self._codes: list[CodeType] = []
+        self._lines: list[tuple[str, int]] = []
+        self._steps = PackedSteps(places=self._lines)
+        self._append = self._steps.rows.append
+        self._append_source = self._steps.sources.append
+        self.observe = self._steps.observed.append
+        self.observe_all = self._steps.observed.extend
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def add(self, head: int, value: int, depth: int = 2) -> None:
+        """Add a row; the case's own code is `depth` calls above."""
+        self._append(head)
+        self._append(value)
+        frame = sys._getframe(depth)
+        place = id(frame.f_code), frame.f_lasti
+        source = self._places.get(place)
+        if source is None:
+            source = self._places[place] = len(self._lines)
+            self._codes.append(frame.f_code)  # as long as it lives its identity is its own
+            self._lines.append((frame.f_code.co_filename, frame.f_lineno))
+        self._append_source(source)
+
+    def more(self, words: Iterable[int]) -> int:
+        """Keep words that do not fit a row; where they begin."""
+        start = len(self._steps.more)
+        self._steps.more.extend(words)
+        return start
+
+    def steps(self) -> PackedSteps:
+        """What was added so far."""
+        return self._steps.copy()
 
 
 class Recorder:
@@ -31,14 +89,14 @@ class Recorder:
 
     def __init__(self, abi: Abi) -> None:
         self._abi = abi
-        self._steps: list[Step] = []
+        self._tape = _Tape()
         self._bitmaps: list[DualBitmap] = []
         self.judged_steps: int | None = None
 
     @property
     def step_count(self) -> int:
         """Number of steps so far."""
-        return len(self._steps)
+        return len(self._tape)
 
     def __call__(self, nbits: int, *, dirty: int | None = None) -> BitmapRecorder:
         """Make a dual bitmap of `nbits` bits.
@@ -47,28 +105,28 @@ class Recorder:
         nothing is done to it until the case calls init().
         """
         nbits, fill = _integer(nbits), _integer(DIRTY if dirty is None else dirty)
-        bitmap = self._add(DualBitmap(self._abi, nbits, fill), Op.NEW, (nbits, fill))
+        bitmap = self._add(DualBitmap(self._abi, nbits, fill), Op.NEW, nbits | fill << 32)
         if dirty is None:
             bitmap._model.init()
-            self._steps.append(Step(Op.INIT, bitmap._number, (), (), _caller()))
+            self._tape.add(head_of(Op.INIT, 0, bitmap._number), 0)
         return bitmap
 
     def without_memory(self) -> BitmapRecorder:
         """Make a dual bitmap of no bits whose two pointers are NULL, not initialised."""
-        return self._add(DualBitmap(self._abi, 0), Op.NEW_NULL, ())
+        return self._add(DualBitmap(self._abi, 0), Op.NEW_NULL, 0)
 
-    def _add(self, model: DualBitmap, op: Op, args: tuple[int, ...]) -> BitmapRecorder:
+    def _add(self, model: DualBitmap, op: Op, value: int) -> BitmapRecorder:
         number = len(self._bitmaps)
         if number > MOST_BITMAPS:
             raise ValueError(f"a case has {MOST_BITMAPS} dual bitmaps at the most")
         self._bitmaps.append(model)
-        self._steps.append(Step(op, number, args, (), _caller(3)))
-        return BitmapRecorder(number, model, self._steps)
+        self._tape.add(head_of(op, 0, number), value, depth=3)
+        return BitmapRecorder(number, model, self._tape)
 
     def program(self, case_id: str) -> Program:
         """Everything recorded so far, as a Program; what is recorded later is out of its time."""
         self.judged_steps = self.step_count
-        return Program(case_id, self._abi, tuple(self._steps), tuple(self._bitmaps))
+        return Program(case_id, self._abi, self._tape.steps(), tuple(self._bitmaps))
 
 
 class BitmapRecorder:
@@ -78,10 +136,11 @@ class BitmapRecorder:
     "primary" and "secondary".
     """
 
-    def __init__(self, number: int, model: DualBitmap, steps: list[Step]) -> None:
+    def __init__(self, number: int, model: DualBitmap, tape: _Tape) -> None:
         self._number = number
+        self._base = number << 16
         self._model = model
-        self._steps = steps
+        self._tape = tape
         self._ulong_max = model.abi.ulong_max
 
     @property
@@ -97,47 +156,38 @@ class BitmapRecorder:
     def init(self) -> None:
         """dual_bitmap_init(): all free."""
         self._model.init()
-        self._record(Op.INIT, (), ())
+        self._tape.add(self._head(Op.INIT), 0)
 
     def set(self, bit: int) -> bool:
         """dual_bitmap_set(): mark allocated; the old bit."""
-        bit = self._ulong(bit)
-        old = self._model.set(bit)
-        self._record(Op.SET, (bit,), _BIT[old])
-        return old
+        return self._bit(_SET, self._model.set, bit)
 
     def clear(self, bit: int) -> bool:
         """dual_bitmap_clear(): mark free; the old bit."""
-        bit = self._ulong(bit)
-        old = self._model.clear(bit)
-        self._record(Op.CLEAR, (bit,), _BIT[old])
-        return old
+        return self._bit(_CLEAR, self._model.clear, bit)
 
     def test(self, bit: int) -> bool:
         """dual_bitmap_test(): the primary bit."""
-        bit = self._ulong(bit)
-        value = self._model.test(bit)
-        self._record(Op.TEST, (bit,), _BIT[value])
-        return value
+        return self._bit(_TEST, self._model.test, bit)
 
     def consistent(self, bit: int) -> bool:
         """dual_bitmap_consistent(): whether the two bits differ."""
-        bit = self._ulong(bit)
-        value = self._model.consistent(bit)
-        self._record(Op.CONSISTENT, (bit,), _BIT[value])
-        return value
+        return self._bit(_CONSISTENT, self._model.consistent, bit)
 
     def validate(self) -> int:
         """dual_bitmap_validate(): the number of inconsistent words."""
         violations = self._model.validate()
-        self._record(Op.VALIDATE, (), (violations,))
+        self._tape.add(self._head(Op.VALIDATE), violations)
+        self._tape.observe(violations)
         return violations
 
     def consistent_word(self, primary: int, secondary: int) -> bool:
         """dual_bitmap_consistent_word() of two word values; no bitmap is touched."""
         primary, secondary = self._ulong(primary), self._ulong(secondary)
         value = consistent_word(self._model.abi, primary, secondary)
-        self._record(Op.CONSISTENT_WORD, (primary, secondary), _BIT[value])
+        more = self._tape.more((primary, secondary))
+        self._tape.add(self._head(Op.CONSISTENT_WORD, value), more)
+        self._tape.observe(value)
         return value
 
     def consistent_retry(self, bit: int, bad_reads: int, copy: str = SECONDARY) -> RetryResult:
@@ -147,7 +197,7 @@ class BitmapRecorder:
         """
         bit, bad_reads = self._ulong(bit), self._ulong(bad_reads)
         result = self._model.consistent_retry(copy, bit, bad_reads)
-        self._record(Op.CONSISTENT_RETRY, (copy, bit, bad_reads), tuple(result))
+        self._add_retry(Op.CONSISTENT_RETRY, copy, bit, bad_reads, result)
         return result
 
     def validate_retry(self, bit: int, bad_reads: int, copy: str = SECONDARY) -> RetryResult:
@@ -157,32 +207,36 @@ class BitmapRecorder:
         """
         bit, bad_reads = self._ulong(bit), self._ulong(bad_reads)
         result = self._model.validate_retry(copy, bit, bad_reads)
-        self._record(Op.VALIDATE_RETRY, (copy, bit, bad_reads), tuple(result))
+        self._add_retry(Op.VALIDATE_RETRY, copy, bit, bad_reads, result)
         return result
 
     def flip(self, copy: str, bit: int) -> None:
         """Damage: invert one bit of one copy, tail bits included."""
         bit = self._ulong(bit)
         self._model.flip(copy, bit)
-        self._record(Op.FLIP, (copy, bit), ())
+        self._tape.add(self._head(Op.FLIP, COPIES.index(copy)), bit)
 
     def write_word(self, copy: str, index: int, value: int) -> None:
         """Damage: overwrite one word of one copy."""
         index, value = _integer(index), self._ulong(value)
         self._model.write_word(copy, index, value)
-        self._record(Op.WRITE_WORD, (copy, index, value), ())
+        more = self._tape.more((index, value))
+        self._tape.add(self._head(Op.WRITE_WORD, COPIES.index(copy)), more)
 
     def scribble(self, copy: str, byte_offset: int, data: bytes) -> None:
         """Damage: overwrite bytes of one copy in memory order; byte order shows here."""
         byte_offset, data = _integer(byte_offset), bytes(memoryview(data))
         self._model.scribble(copy, byte_offset, data)
-        self._record(Op.SCRIBBLE, (copy, byte_offset, data), ())
+        more = self._tape.more((byte_offset, *packed_bytes(data)))
+        self._tape.add(self._head(Op.SCRIBBLE, COPIES.index(copy)), more)
 
     def word(self, copy: str, index: int) -> int:
         """Observe one word."""
         index = _integer(index)
         value = self._model.word(copy, index)
-        self._record(Op.WORD, (copy, index), (value,))
+        more = self._tape.more((index, value))
+        self._tape.add(self._head(Op.WORD, COPIES.index(copy)), more)
+        self._tape.observe(value)
         return value
 
     def words(self, copy: str) -> list[int]:
@@ -193,16 +247,32 @@ class BitmapRecorder:
                 f"not {self._model.word_count}: observe single ones with word()"
             )
         values = self._model.words(copy)
-        self._record(Op.WORDS, (copy,), tuple(values))
+        more = self._tape.more(packed_spans(values))
+        self._tape.add(self._head(Op.WORDS, COPIES.index(copy)), more)
+        self._tape.observe_all(values)
         return values
 
     def guard(self) -> bool:
         """Observe whether the words before and after each copy are untouched."""
-        self._record(Op.GUARD, (), _BIT[True])
+        self._tape.add(self._head(Op.GUARD, 1), 0)
+        self._tape.observe(1)
         return True
 
-    def _record(self, op: Op, args: tuple[Any, ...], expected: tuple[int, ...]) -> None:
-        self._steps.append(Step(op, self._number, args, expected, _caller(3)))
+    def _head(self, op: Op, flag: int = 0) -> int:
+        return head_of(op, flag, self._number)
+
+    def _bit(self, head: int, function: Callable[[int], bool], bit: int) -> bool:
+        if type(bit) is not int or not 0 <= bit <= self._ulong_max:
+            bit = self._ulong(bit)
+        value = function(bit)
+        self._tape.add(head | value << _FLAG | self._base, bit, 3)
+        self._tape.observe(value)
+        return value
+
+    def _add_retry(self, op: Op, copy: str, bit: int, bad_reads: int, result: RetryResult) -> None:
+        more = self._tape.more((bit, bad_reads, *result))
+        self._tape.add(self._head(op, COPIES.index(copy)), more, depth=3)
+        self._tape.observe_all(result)
 
     def _ulong(self, value: int) -> int:
         value = _integer(value)
@@ -219,11 +289,6 @@ class BitmapRecorder:
 def _integer(value: int) -> int:
     """A plain int: C would spell a bool or an enumerator differently; TypeError for no integer."""
     return int(operator.index(value))
-
-
-def _caller(depth: int = 2) -> tuple[str, int]:
-    frame = sys._getframe(depth)
-    return frame.f_code.co_filename, frame.f_lineno
 
 
 def record(body: Callable[[Recorder], object], abi: Abi, case_id: str) -> Program:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pytest_pageconsistency.cases.program import Op, Program
+from pytest_pageconsistency.cases.program import Program
+from pytest_pageconsistency.cases.steps import Op
 from pytest_pageconsistency.oracle import DualBitmap
 
 _WRITES: dict[Op, Callable[..., Any]] = {

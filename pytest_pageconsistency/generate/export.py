@@ -3,21 +3,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from pytest_pageconsistency.cases import Op, Program, Step
 from pytest_pageconsistency.generate import literals, statements
-from pytest_pageconsistency.generate.names import case_names
+from pytest_pageconsistency.generate.export_tables import Table, make_table
+from pytest_pageconsistency.generate.names import CaseName, case_names, comment
 from pytest_pageconsistency.generate.rendering import render
-from pytest_pageconsistency.generate.suite import RETRIES, SuiteCase, case_texts
+from pytest_pageconsistency.generate.written import (
+    RETRIES,
+    WrittenCase,
+    is_short,
+    written_case,
+)
 from pytest_pageconsistency.resources import kunit_directory
 from pytest_pageconsistency.target import Target
 
 EXPORT_NAME = "dual_bitmap_cases"
 """Of the exported suite, its C file, Kconfig symbol and object."""
 
+UNROLLED_STEPS = 4000
+"""Steps that are written out in one suite: each inlines the function under test once more."""
+
 _COPIES = {"primary": "DUAL_BITMAP_PRIMARY", "secondary": "DUAL_BITMAP_SECONDARY"}
+
+
+@dataclass(frozen=True)
+class ExportedCase:
+    """What the templates need of a case; either `written` or `table` is used."""
+
+    function: str
+    title: str
+    bitmaps: int
+    final: str
+    written: WrittenCase | None
+    table: Table | None
 
 
 def export_suite(programs: Sequence[Program], target: Target) -> dict[str, str]:
@@ -27,17 +49,14 @@ def export_suite(programs: Sequence[Program], target: Target) -> dict[str, str]:
     entry and the C file ask for.
     """
     names = case_names(program.case_id for program in programs)
-    cases = [SuiteCase(program, names[program.case_id]) for program in programs]
-    texts = list(case_texts(cases, _plain))
-    used = {step.op for program in programs for step in program.steps}
+    cases = list(_exported_cases(programs, names))
+    used = set().union(*(program.steps.ops() for program in programs))
     context = {
         "target": target,
         "name": EXPORT_NAME,
-        "cases": texts,
-        "finals": {case.name.function: final_spans(case.program) for case in cases},
+        "cases": cases,
         "watch": _inlined("pc_watch.h") if used & RETRIES else "",
-        "span": _inlined("pc_span.h"),
-        "table": _inlined("pc_table.h") if any(text.table for text in texts) else "",
+        "table": any(case.table for case in cases),
         "guard": Op.GUARD in used,
         "little": target.byteorder == "little",
     }
@@ -46,6 +65,29 @@ def export_suite(programs: Sequence[Program], target: Target) -> dict[str, str]:
         "Kconfig": render("export.Kconfig.j2", **context),
         "Makefile": render("export.Makefile.j2", **context),
     }
+
+
+def _exported_cases(
+    programs: Iterable[Program], names: Mapping[str, CaseName]
+) -> Iterator[ExportedCase]:
+    """Statements while cases are short and few, tables beyond."""
+    room = UNROLLED_STEPS
+    for program in programs:
+        name = names[program.case_id]
+        table, written = None, None
+        if is_short(program) and len(program.steps) <= room:
+            room -= len(program.steps)
+            written = written_case(program, name, _plain, sources=True)
+        else:
+            table = make_table(program)
+        yield ExportedCase(
+            function=name.function,
+            title=comment(program.case_id),
+            bitmaps=len(program.bitmaps),
+            final=final_spans(program),
+            written=written,
+            table=table,
+        )
 
 
 def final_spans(program: Program) -> str:

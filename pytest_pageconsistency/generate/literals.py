@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 
@@ -32,10 +32,15 @@ def boolean(value: int) -> str:
     return "true" if value else "false"
 
 
+def merged_runs(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """(value, count) of equal words, neighbours of one value put together."""
+    for value, run in groupby(runs, key=itemgetter(0)):
+        yield value, sum(count for _, count in run)
+
+
 def spans(runs: Iterable[tuple[int, int]]) -> list[str]:
-    """Initialisers of `struct pc_span`: (value, count) of equal words, neighbours put together."""
-    merged = groupby(runs, key=itemgetter(0))
-    return [f"{{ {word(value)}, {sum(count for _, count in run)} }}" for value, run in merged]
+    """Initialisers of `struct pc_span`: (value, count) of equal words."""
+    return [f"{{ {word(value)}, {count} }}" for value, count in merged_runs(runs)]
 
 
 def word_spans(words: Iterable[int]) -> list[str]:

@@ -23,17 +23,16 @@ BIT_CALLS = {
 COPY_ENUMERATORS = {"primary": "PC_PRIMARY", "secondary": "PC_SECONDARY"}
 
 
-def body(program: Program, statement: Statement) -> str:
-    """The statements of a case, indented, with the source line of the case above each group."""
+def body(program: Program, statement: Statement, *, sources: bool) -> str:
+    """The statements of a case, indented; with `sources` the case's line above each group."""
     lines: list[str] = []
     source = None
     for number, step in enumerate(program.steps, 1):
-        if step.source != source:
+        if sources and step.source != source:
             source = step.source
-            lines.append("")
-            lines.append(comment(f"{PurePath(source[0]).name}:{source[1]}", "\t"))
+            lines += ["", comment(f"{PurePath(source[0]).name}:{source[1]}", "\t")]
         lines += [f"\t{line}" for line in statement(number, step)]
-    return "\n".join(lines[1:])
+    return "\n".join(lines).lstrip("\n")
 
 
 def arrays(program: Program) -> Iterator[str]:

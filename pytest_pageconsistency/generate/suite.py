@@ -1,33 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One KUnit suite out of all programs of a target, with the runtime that it reports through."""
+"""One KUnit suite out of all programs of a target, with the runtime that it reports through.
+
+It is cut so that little is compiled again after an edit: most cases are tables, which are packed
+and only linked; a few short ones are written out, in several files; and only one small file tells
+what the whole was built from.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_pageconsistency.cases import Op, Program
-from pytest_pageconsistency.generate import literals, statements
+from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.generate import statements
 from pytest_pageconsistency.generate.names import CaseName, case_names, comment
 from pytest_pageconsistency.generate.rendering import render
-from pytest_pageconsistency.generate.tables import Table, make_table
+from pytest_pageconsistency.generate.tables import pack_tables, table_name
+from pytest_pageconsistency.generate.written import RETRIES, is_short, written_case
 from pytest_pageconsistency.resources import kunit_directory
 from pytest_pageconsistency.target import Target
 
 SUITE_NAME = "pageconsistency"
 """Of the KUnit suite; the series under test brings one that is called dual_bitmap."""
 
-SHORT_CASE_STEPS = 40
-"""Cases of at most this many steps are written out as statements; longer ones become tables."""
+PARTS = 4
+"""Files of written cases, named in kunit/runtime/Makefile."""
 
-UNROLLED_STEPS = 4000
-"""Steps that are written out in one suite: each inlines the function under test once more."""
-
-SHORT_CASE_BITMAPS = 8
-"""Cases of at most this many dual bitmaps are written out: they lie on the kernel's stack."""
-
-RETRIES = frozenset({Op.CONSISTENT_RETRY, Op.VALIDATE_RETRY})
+PART_STEPS = 100
+"""Steps that are written out in one of them: each inlines the function under test once more."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,24 @@ class SuiteCase:
     program: Program
     name: CaseName
 
+    @property
+    def part(self) -> int:
+        """The file of written cases that it belongs to, whatever else is in the suite."""
+        return int(self.name.digest, 16) % PARTS
+
+    @property
+    def watched(self) -> bool:
+        """Whether it heals words under the eyes of the function under test."""
+        return bool(self.program.steps.ops() & RETRIES)
+
 
 @dataclass(frozen=True, repr=False)
 class Suite:
     """A generated suite.
 
-    `files` maps the names of the files in the suite's directory to their contents, suite.c among
-    them; `build_id` (16 hexadecimal digits) stands at the end of every case's report and
-    identifies these files and the header under test.
+    `files` maps the names of the files in the suite's directory to their contents; `build_id` (16
+    hexadecimal digits) stands at the end of every case's report and identifies these files and the
+    header under test.
     """
 
     cases: tuple[SuiteCase, ...]
@@ -53,27 +64,14 @@ class Suite:
 
     @property
     def source(self) -> str:
-        """The text of suite.c."""
-        return self.files["suite.c"].decode()
+        """The generated C."""
+        names = ("suite.c", *(f"statements_{number}.c" for number in range(PARTS)))
+        return "\n".join(self.files[name].decode() for name in names)
 
     @property
     def functions(self) -> frozenset[str]:
         """The case functions, which the kernel image must contain."""
         return frozenset(case.name.function for case in self.cases)
-
-
-@dataclass(frozen=True)
-class CaseText:
-    """What the templates need of a case; either `body` or `table` is used."""
-
-    function: str
-    digest: str
-    title: str
-    bitmaps: int
-    final: str
-    arrays: str
-    body: str
-    table: Table | None
 
 
 def make_suite(programs: Sequence[Program], target: Target, identity: Mapping[str, str]) -> Suite:
@@ -84,41 +82,18 @@ def make_suite(programs: Sequence[Program], target: Target, identity: Mapping[st
     """
     names = case_names(program.case_id for program in programs)
     cases = tuple(SuiteCase(program, names[program.case_id]) for program in programs)
-    runtime = runtime_files()
-    texts = list(case_texts(cases, statements.observed))
-    context = {
-        "target": target,
-        "cases": texts,
-        "suite_name": SUITE_NAME,
-        "watch": any(step.op in RETRIES for program in programs for step in program.steps),
-        "tables": any(text.table for text in texts),
-    }
-    draft = render("suite.c.j2", build_id="", **context)
-    build_id = _digest([draft, *identity.values()], runtime)
-    source = draft.replace('pc_build_id = ""', f'pc_build_id = "{build_id}"', 1)
-    return Suite(cases, {**runtime, "suite.c": source.encode()}, build_id)
-
-
-def case_texts(cases: Iterable[SuiteCase], statement: statements.Statement) -> Iterator[CaseText]:
-    """The C of each case: statements while they are short and few, tables beyond."""
-    room = UNROLLED_STEPS
-    for case in cases:
-        program = case.program
-        short = (
-            len(program.steps) <= min(SHORT_CASE_STEPS, room)
-            and len(program.bitmaps) <= SHORT_CASE_BITMAPS
-        )
-        room -= len(program.steps) if short else 0
-        yield CaseText(
-            function=case.name.function,
-            digest=case.name.digest,
-            title=comment(program.case_id),
-            bitmaps=len(program.bitmaps),
-            final=literals.initialiser(literals.spans(program.final_runs())),
-            arrays="".join(statements.arrays(program)) if short else "",
-            body=statements.body(program, statement) if short else "",
-            table=None if short else make_table(program),
-        )
+    parts = [_short_cases(cases, number) for number in range(PARTS)]
+    written = {case.name.digest for part in parts for case in part}
+    tables = [case for case in cases if case.name.digest not in written]
+    files = runtime_files()
+    for number, part in enumerate(parts):
+        files |= _part_files(number, part)
+    files |= _table_files(tables, target)
+    files["watched.c"] = _rendered("watched.c.j2", used=any(case.watched for case in tables))
+    files["suite.c"] = _suite_file(cases, written, target)
+    build_id = _digest(files, identity)
+    files["build_id.c"] = _rendered("build_id.c.j2", build_id=build_id)
+    return Suite(cases, files, build_id)
 
 
 def runtime_files() -> dict[str, bytes]:
@@ -127,9 +102,71 @@ def runtime_files() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
 
 
-def _digest(texts: Iterable[str], files: Mapping[str, bytes]) -> str:
+def _short_cases(cases: Iterable[SuiteCase], part: int) -> list[SuiteCase]:
+    """The cases that are written out in a part, as many as there is room for."""
+    chosen = []
+    room = PART_STEPS
+    # In an order that an added or a removed case does not change.
+    for case in sorted(cases, key=lambda case: case.name.digest):
+        steps = len(case.program.steps)
+        if case.part == part and steps <= room and is_short(case.program) and not case.watched:
+            room -= steps
+            chosen.append(case)
+    return chosen
+
+
+def _part_files(number: int, cases: Sequence[SuiteCase]) -> dict[str, bytes]:
+    # Without the lines that take the steps: an edit above a case would compile it again.
+    texts = [
+        written_case(case.program, case.name, statements.observed, sources=False) for case in cases
+    ]
+    declarations = [f"void {case.name.function}(struct kunit *test)" for case in cases]
+    name = f"statements_{number}"
+    return {
+        f"{name}.c": _rendered("statements.c.j2", number=number, cases=texts),
+        f"{name}.h": _header(name, "struct kunit", declarations),
+    }
+
+
+def _table_files(cases: Sequence[SuiteCase], target: Target) -> dict[str, bytes]:
+    data, places = pack_tables(
+        ((case.name.digest, case.program) for case in cases), target.byteorder
+    )
+    # The assembler's reader of tables.bin is make's to know: tables.S changes with it.
+    digest = hashlib.sha256(data).hexdigest()
+    declarations = [f"extern const struct pc_table {place.name}" for place in places]
+    return {
+        "tables.bin": data,
+        "tables.S": _rendered("tables.S.j2", digest=digest, tables=places),
+        "tables.h": _header("tables", "struct pc_table", declarations),
+    }
+
+
+def _header(name: str, needs: str, declarations: Sequence[str]) -> bytes:
+    return _rendered("declarations.h.j2", name=name.upper(), needs=needs, declarations=declarations)
+
+
+def _suite_file(cases: Iterable[SuiteCase], written: Collection[str], target: Target) -> bytes:
+    texts = [
+        {
+            "function": case.name.function,
+            "title": comment(case.program.case_id),
+            "table": table_name(case.name.digest),
+            "watched": case.watched,
+            "written": case.name.digest in written,
+        }
+        for case in cases
+    ]
+    return _rendered("suite.c.j2", target=target, cases=texts, parts=PARTS, suite_name=SUITE_NAME)
+
+
+def _rendered(template: str, **context: object) -> bytes:
+    return render(template, **context).encode()
+
+
+def _digest(files: Mapping[str, bytes], identity: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
-    for part in (*(text.encode() for text in texts), *files.values()):
+    for part in (*files.values(), *(text.encode() for text in identity.values())):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()[:16]

@@ -24,7 +24,7 @@ from pytest_pageconsistency.verdict import Kind, TargetError
 _SUITES = ("__kunit_suites_start", "__kunit_suites_end")
 _SUITE = "pc_suite"
 _CASES = "pc_cases"
-_SOURCE = "pageconsistency/suite.c"
+_SOURCE = "pageconsistency/pc_steps.c"
 _ENUMERATORS = {
     "DUAL_BITMAP_PRIMARY": 0,
     "DUAL_BITMAP_SECONDARY": 1,
@@ -150,11 +150,13 @@ def _pointers_in(elf: ElfImage, symbol: Symbol) -> set[int]:
 
 
 def _types(elf: ElfImage, cases: list[Symbol]) -> BuiltTypes:
-    """The types under test as the unit that holds the cases was compiled."""
+    """The types under test as a unit was compiled that uses them: the cases', or the steps'."""
     debug = DebugInfo(elf)
-    unit = debug.unit_at(elf.entry(cases[0])) if cases else None
-    unit = unit or debug.unit_named(_SOURCE)
-    types = BuiltTypes() if unit is None else built_types(unit)
+    at_cases = debug.unit_at(elf.entry(cases[0])) if cases else None
+    found = [built_types(unit) for unit in (at_cases, debug.unit_named(_SOURCE)) if unit]
+    # Last come those that lack what is looked for: to say so.
+    types = next((types for types in found if types.structure or types.enumerators), None)
+    types = types or (found or [BuiltTypes()])[-1]
     if types == BuiltTypes():
         raise TargetError(
             Kind.CONFIG_ERROR,
