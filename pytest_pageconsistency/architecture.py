@@ -24,7 +24,9 @@ class Architecture:
     (as `uname -m` calls them) plain gcc will do. The packages are Debian's. `firmware` is the path
     of a file that QEMU needs, `host_header` a header that programs of the build include.
     `elf_machine` is the kernel's e_machine as pyelftools names it. `kconfig` are kunitconfig lines
-    for this architecture alone, `note` is a sentence for users.
+    for this architecture alone, `note` is a sentence for users. `command_line_room` is how many
+    characters of the kernel's command line (COMMAND_LINE_SIZE in its setup.h) a selection of cases
+    may take: m68k has 256 in all.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Architecture:
     elf_machine: str = ""
     kconfig: tuple[str, ...] = ()
     note: str = ""
+    command_line_room: int = 120
 
 
 def read_architecture(name: str) -> Architecture:

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_pageconsistency.architecture import read_architecture
+from pytest_pageconsistency.built_suite import remember_suite, reuse_suite
 from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.crosscheck import Boot, CaseResult, cross_check
-from pytest_pageconsistency.generate import SUITE_NAME, Suite, make_suite
+from pytest_pageconsistency.generate import SUITE_NAME, Suite, generator_digest, make_suite
 from pytest_pageconsistency.kernel.boot import BootOptions
-from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun
+from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun, run_kernel
+from pytest_pageconsistency.kernel.place import place_of
 from pytest_pageconsistency.kernel.shadow import HEADER
 from pytest_pageconsistency.kernel.trace import annotate
 from pytest_pageconsistency.kernel.tree import Tree
@@ -49,6 +52,8 @@ class Plan:
     header: HeaderUnderTest
     suite: Suite
     request: KernelRequest
+    reused: bool
+    """Whether the suite is one that the place was built with before."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,18 +83,33 @@ def make_plan(
         "kunitconfig": configuration.required + configuration.wishes,
         "kconfig": "\n".join(settings.kconfig),
         "make": "\n".join((*settings.make_options, configuration.cross_compile)),
+        "generator": generator_digest(),
     }
-    suite = make_suite(programs, target, identity)
+    place = place_of(configuration)
+    architecture = read_architecture(target.arch)
+    reused = reuse_suite(place, programs, identity, architecture.command_line_room)
+    suite = reused.suite if reused else make_suite(programs, target, identity)
+    chosen = (f"{SUITE_NAME}={reused.selection}",) if reused and reused.selection else ()
     request = KernelRequest(
         configuration=configuration,
         suite=suite.files,
         header=header.content,
-        options=BootOptions(SUITE_NAME, settings.timeout, settings.qemu_args),
+        options=BootOptions(
+            SUITE_NAME, settings.timeout, settings.qemu_args, kernel_arguments=chosen
+        ),
         abi=target.abi,
-        machine=read_architecture(target.arch).elf_machine or None,
+        machine=architecture.elf_machine or None,
         functions=suite.functions,
     )
-    return Plan(target, header, suite, request)
+    return Plan(target, header, suite, request, reused is not None)
+
+
+def carry_out(plan: Plan, cores: Cores, progress: Progress, turn: int = 0) -> KernelRun:
+    """Build and boot what was planned; as `run_kernel`."""
+    run = run_kernel(plan.request, cores, progress, turn)
+    if not plan.reused:
+        remember_suite(place_of(plan.request.configuration), plan.suite)
+    return run
 
 
 def judge(plan: Plan, run: KernelRun) -> TargetResult:

@@ -17,8 +17,8 @@ from pytest_pageconsistency.background import INTERVAL, Background, Cancelled
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.generate import export_suite
-from pytest_pageconsistency.kernel.kunit import KernelRun, run_kernel
-from pytest_pageconsistency.pipeline import Plan, TargetResult, judge, make_plan
+from pytest_pageconsistency.kernel.kunit import KernelRun
+from pytest_pageconsistency.pipeline import Plan, TargetResult, carry_out, judge, make_plan
 from pytest_pageconsistency.progress import Board, Line, Progress
 from pytest_pageconsistency.settings import Settings, find_target
 from pytest_pageconsistency.sharing import Leadership, has_ended, is_published, publish, published
@@ -125,7 +125,7 @@ class Workshop:
 
         def work(progress: Progress) -> TargetResult:
             plan = make_plan(order.programs, order.target, self.settings, progress)
-            return judge(plan, run_kernel(plan.request, cores, progress))
+            return judge(plan, carry_out(plan, cores, progress))
 
         return self.call(order.target.arch, work)
 
@@ -208,11 +208,11 @@ class Workshop:
     def _kernel_run(self, plan: Plan, cores: Cores, turn: int, progress: Progress) -> KernelRun:
         shared, arch = self.outputs.shared, plan.target.arch
         if shared is None:
-            return run_kernel(plan.request, cores, progress, turn)
+            return carry_out(plan, cores, progress, turn)
         if not self._leads or is_published(shared, arch):
             return published(shared, arch, progress)
         try:
-            run = run_kernel(plan.request, cores, progress, turn)
+            run = carry_out(plan, cores, progress, turn)
         except (OSError, TargetError) as error:
             publish(shared, arch, _as_target_error(error).verdict)
             raise

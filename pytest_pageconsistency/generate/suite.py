@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.generate import statements
@@ -18,7 +19,7 @@ from pytest_pageconsistency.generate.names import CaseName, case_names, comment
 from pytest_pageconsistency.generate.rendering import render
 from pytest_pageconsistency.generate.tables import pack_tables, table_name
 from pytest_pageconsistency.generate.written import RETRIES, is_short, written_case
-from pytest_pageconsistency.resources import kunit_directory
+from pytest_pageconsistency.resources import kunit_directory, templates_directory
 from pytest_pageconsistency.target import Target
 
 SUITE_NAME = "pageconsistency"
@@ -26,6 +27,9 @@ SUITE_NAME = "pageconsistency"
 
 PARTS = 4
 """Files of written cases, named in kunit/runtime/Makefile."""
+
+BUILD_ID_FILE = "build_id.c"
+"""The only file that holds the build id."""
 
 PART_STEPS = 100
 """Steps that are written out in one of them: each inlines the function under test once more."""
@@ -53,25 +57,22 @@ class SuiteCase:
 class Suite:
     """A generated suite.
 
-    `files` maps the names of the files in the suite's directory to their contents; `build_id` (16
-    hexadecimal digits) stands at the end of every case's report and identifies these files and the
-    header under test.
+    `cases` are those to be judged. `files` maps the names of the files in the suite's directory to
+    their contents; `build_id` (16 hexadecimal digits) stands at the end of every case's report and
+    identifies these files and the header under test. `functions` are those of all cases in the
+    files, which the kernel image must contain.
     """
 
     cases: tuple[SuiteCase, ...]
     files: Mapping[str, bytes]
     build_id: str
+    functions: frozenset[str]
 
     @property
     def source(self) -> str:
         """The generated C."""
         names = ("suite.c", *(f"statements_{number}.c" for number in range(PARTS)))
         return "\n".join(self.files[name].decode() for name in names)
-
-    @property
-    def functions(self) -> frozenset[str]:
-        """The case functions, which the kernel image must contain."""
-        return frozenset(case.name.function for case in self.cases)
 
 
 def make_suite(programs: Sequence[Program], target: Target, identity: Mapping[str, str]) -> Suite:
@@ -80,8 +81,7 @@ def make_suite(programs: Sequence[Program], target: Target, identity: Mapping[st
     `identity` is whatever else the kernel is built from (the header's hash, the configuration):
     it becomes part of the build id.
     """
-    names = case_names(program.case_id for program in programs)
-    cases = tuple(SuiteCase(program, names[program.case_id]) for program in programs)
+    cases = name_cases(programs)
     parts = [_short_cases(cases, number) for number in range(PARTS)]
     written = {case.name.digest for part in parts for case in part}
     tables = [case for case in cases if case.name.digest not in written]
@@ -91,9 +91,15 @@ def make_suite(programs: Sequence[Program], target: Target, identity: Mapping[st
     files |= _table_files(tables, target)
     files["watched.c"] = _rendered("watched.c.j2", used=any(case.watched for case in tables))
     files["suite.c"] = _suite_file(cases, written, target)
-    build_id = _digest(files, identity)
-    files["build_id.c"] = _rendered("build_id.c.j2", build_id=build_id)
-    return Suite(cases, files, build_id)
+    build_id = build_id_of(files, identity)
+    files[BUILD_ID_FILE] = _rendered("build_id.c.j2", build_id=build_id)
+    return Suite(cases, files, build_id, frozenset(case.name.function for case in cases))
+
+
+def name_cases(programs: Sequence[Program]) -> tuple[SuiteCase, ...]:
+    """Each program with the names that it has in any suite."""
+    names = case_names(program.case_id for program in programs)
+    return tuple(SuiteCase(program, names[program.case_id]) for program in programs)
 
 
 def runtime_files() -> dict[str, bytes]:
@@ -164,9 +170,22 @@ def _rendered(template: str, **context: object) -> bytes:
     return render(template, **context).encode()
 
 
-def _digest(files: Mapping[str, bytes], identity: Mapping[str, str]) -> str:
+def build_id_of(files: Mapping[str, bytes], identity: Mapping[str, str]) -> str:
+    """What identifies a suite of these files (all but BUILD_ID_FILE) for this identity."""
     digest = hashlib.sha256()
-    for part in (*files.values(), *(text.encode() for text in identity.values())):
+    texts = (text.encode() for text in (*sorted(files), *identity.values()))
+    for part in (*(files[name] for name in sorted(files)), *texts):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()[:16]
+
+
+def generator_digest() -> str:
+    """Identifies the code that makes a suite of programs: what it makes need not be made again."""
+    directories = (Path(__file__).parent, templates_directory(), kunit_directory() / "runtime")
+    digest = hashlib.sha256()
+    for directory in directories:
+        for path in sorted(directory.iterdir()):
+            if path.is_file():
+                digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -20,7 +20,7 @@ _BACKUP_SECONDS = 30
 
 @dataclass(frozen=True)
 class BootOptions:
-    """How to boot: `timeout` in seconds, the suites to run, QEMU's further arguments.
+    """How to boot: `timeout` in seconds, the suites to run, QEMU's and the kernel's own arguments.
 
     `output_limit` is the console's, in bytes.
     """
@@ -29,6 +29,7 @@ class BootOptions:
     timeout: float
     qemu_args: Sequence[str] = ()
     output_limit: int = OUTPUT_LIMIT
+    kernel_arguments: Sequence[str] = ()
 
 
 def boot(
@@ -52,6 +53,7 @@ def boot(
         arguments.append("--kernel_args=panic=-1")
         # kunit.py splits them as a shell does.
         arguments += [f"--qemu_args={shlex.quote(argument)}" for argument in options.qemu_args]
+    arguments += [f"--kernel_args={argument}" for argument in options.kernel_arguments]
     command = kunit_command(configuration, place, "exec", *arguments, options.filter_glob)
     done = run(
         command,
