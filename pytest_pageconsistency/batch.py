@@ -79,20 +79,31 @@ class Batch:
                     orders.append(Order(target, list(programs.values()), planned))
         self.workshop.begin(orders, failures)
 
+    def is_ready(self, arch: str) -> bool:
+        """Whether nobody needs to wait for the kernel of an architecture any more."""
+        return self._begun and self.workshop.is_ready(arch)
+
+    def recorded(self, item: pytest.Function) -> Program | None:
+        """What was recorded of an item, None if nothing was.
+
+        Raises TargetError where the target failed and where the item cannot be recorded.
+        """
+        if error := item.stash.get(MARK_ERROR, None):
+            raise error
+        recording = self.recording(item.session.items, self.target(case_arch(item)))
+        if error := recording.errors.get(item.nodeid):
+            raise error
+        return recording.programs.get(item.nodeid)
+
     def prepare(self, item: pytest.Function) -> None:
         """Wait for the kernel of the item's target.
 
         Raises TargetError where the target failed, where the item cannot be recorded, and where
         the kernel never ran it.
         """
-        if error := item.stash.get(MARK_ERROR, None):
-            raise error
-        arch = case_arch(item)
-        recording = self.recording(item.session.items, self.target(arch))
-        if error := recording.errors.get(item.nodeid):
-            raise error
-        if item.nodeid not in recording.programs:
+        if self.recorded(item) is None:
             return
+        arch = case_arch(item)
         verdict = self.workshop.outcome(arch).results[item.nodeid].verdict
         if verdict.kind is Kind.NOT_RUN:
             raise TargetError(verdict.kind, f"{arch}: {verdict.message}", verdict.details)

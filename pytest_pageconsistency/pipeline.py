@@ -18,7 +18,6 @@ from pytest_pageconsistency.kernel.boot import BootOptions
 from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun, run_kernel
 from pytest_pageconsistency.kernel.place import place_of
 from pytest_pageconsistency.kernel.shadow import HEADER
-from pytest_pageconsistency.kernel.trace import annotate
 from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.resources import kunit_directory
@@ -120,6 +119,8 @@ def judge(plan: Plan, run: KernelRun) -> TargetResult:
         for case_id, result in results.items()
         if result.verdict.kind in (Kind.CRASH, Kind.KERNEL_FAILURE)
     ]
+    if complaints:
+        from pytest_pageconsistency.kernel.trace import annotate  # loads pyelftools
     for case_id in complaints[:_ANNOTATED_CASES]:
         console = tuple(annotate(run.image, results[case_id].console))
         results[case_id] = replace(results[case_id], console=console)

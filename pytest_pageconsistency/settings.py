@@ -15,7 +15,6 @@ from pytest_pageconsistency.kernel.probe import read_abi
 from pytest_pageconsistency.kernel.qemu_configs import require_architecture
 from pytest_pageconsistency.kernel.tools import cross_compile_prefix, require_tools
 from pytest_pageconsistency.kernel.tree import find_tree
-from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.resources import kunit_directory
 from pytest_pageconsistency.target import Target
@@ -78,5 +77,4 @@ def find_target(arch: str, settings: Settings, cores: Cores, progress: Progress)
     TargetError as `find_configuration`, and for a tree that cannot be configured or built.
     """
     configuration = find_configuration(arch, settings, progress)
-    facts = read_abi(configuration, runtime_files(), cores, progress)
-    return Target(arch, Abi(facts.bits_per_long, facts.byteorder))
+    return Target(arch, read_abi(configuration, runtime_files(), cores, progress))

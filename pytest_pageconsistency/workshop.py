@@ -115,6 +115,10 @@ class Workshop:
         """Wait for an order that was begun; raises what it raised."""
         return self._wait(self._futures[arch])
 
+    def is_ready(self, arch: str) -> bool:
+        """Whether `outcome` returns or raises at once."""
+        return arch not in self._futures or self._futures[arch].done()
+
     def call(self, name: str, work: Callable[[Progress], _T]) -> _T:
         """Do some other long work and wait for it."""
         return self._wait(self._start(name, work))

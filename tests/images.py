@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pageconsistency.kernel.elf import Symbol, open_elf
+from pytest_pageconsistency.kernel.elf import ElfFacts, Symbol, open_elf
 
 HEADER = """\
 enum dual_bitmap_index {
@@ -172,3 +172,9 @@ def symbol(image: Path, name: str) -> Symbol:
     with open_elf(image) as elf:
         (found,) = [item for item in elf.symbols if item.name == name]
         return found
+
+
+def facts_of(image: Path) -> ElfFacts:
+    """What the image says of its ABI."""
+    with open_elf(image) as elf:
+        return elf.facts

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from images import COMPILERS, build_image, symbol
+from images import COMPILERS, build_image, facts_of, symbol
 
-from pytest_pageconsistency.kernel.elf import describe, open_elf
+from pytest_pageconsistency.kernel.elf import open_elf
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 PYTHON = Path(sys.executable).resolve()
@@ -54,7 +54,7 @@ def function_symbols(path: Path) -> set[str]:
 
 
 def test_the_running_python() -> None:
-    facts = describe(PYTHON)
+    facts = facts_of(PYTHON)
     assert facts.bits_per_long == struct.calcsize("P") * 8
     assert facts.byteorder == sys.byteorder
     assert facts.machine.startswith("EM_")
@@ -70,7 +70,7 @@ def test_every_width_and_order(tmp_path: Path, bits: int, order: str) -> None:
         machine=22,
         symbols={"start_kernel": (0x12, 1), "local": (0x02, 1), "data": (1, 1), "undef": (2, 0)},
     )
-    facts = describe(path)
+    facts = facts_of(path)
     assert facts.machine == "EM_S390"
     assert facts.bits_per_long == bits
     assert facts.byteorder == ("little" if order == "<" else "big")
@@ -88,7 +88,7 @@ def garbage(tmp_path: Path, content: bytes) -> Path:
     [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF" + b"\xff" * 100, PYTHON.read_bytes()[:60]],
     ids=["empty", "script", "magic", "nonsense", "cut"],
 )
-@pytest.mark.parametrize("read", [describe, function_symbols])
+@pytest.mark.parametrize("read", [facts_of, function_symbols])
 def test_garbage_is_a_config_error(tmp_path: Path, content: bytes, read: object) -> None:
     assert callable(read)
     with pytest.raises(TargetError, match="is not a sound ELF file") as caught:
@@ -136,12 +136,12 @@ def test_sections_that_never_end(tmp_path: Path) -> None:
 
 def test_a_missing_image_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="is missing"):
-        describe(tmp_path / "vmlinux")
+        facts_of(tmp_path / "vmlinux")
 
 
 def test_a_directory_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"cannot read .*\(Is a directory\): remove it") as caught:
-        describe(tmp_path)
+        facts_of(tmp_path)
     assert caught.value.verdict.kind is Kind.CONFIG_ERROR
 
 

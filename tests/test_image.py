@@ -10,9 +10,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
-from images import CASES, COMPILERS, HEADER, SUITE, build_image, symbol
+from images import CASES, COMPILERS, HEADER, SUITE, build_image, facts_of, symbol
 
-from pytest_pageconsistency.kernel.elf import describe, open_elf
+from pytest_pageconsistency.kernel.elf import open_elf
 from pytest_pageconsistency.kernel.image import ImageFacts, check_image
 from pytest_pageconsistency.kernel.layout import Layout, Member
 from pytest_pageconsistency.oracle import Abi
@@ -46,7 +46,7 @@ def mismatch(image: Path, **arguments: object) -> str:
 def test_the_facts_of_a_good_image(good: Path) -> None:
     facts = check(good)
     word = HOST.bytes_per_long
-    assert facts.machine == describe(good).machine
+    assert facts.machine == facts_of(good).machine
     assert facts.bits_per_long == HOST.bits_per_long
     assert facts.byteorder == HOST.byteorder
     assert facts.sizeof_long == word
@@ -102,7 +102,7 @@ def test_a_kernel_that_relocates_itself(tmp_path: Path) -> None:
 
 
 def test_another_machine(good: Path) -> None:
-    machine = describe(good).machine
+    machine = facts_of(good).machine
     assert mismatch(good, machine="EM_S390") == (
         f"the kernel was built for {machine}, the target is EM_S390"
     )

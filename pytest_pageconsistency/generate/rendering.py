@@ -3,14 +3,25 @@
 
 from __future__ import annotations
 
-import jinja2
+import functools
+from typing import TYPE_CHECKING
 
 from pytest_pageconsistency.resources import templates_directory
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 def render(template: str, **context: object) -> str:
     """The text of a template; an undefined variable is an error."""
-    environment = jinja2.Environment(
+    return _environment().get_template(template).render(context)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    import jinja2  # nothing is rendered where a suite is reused
+
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_directory()),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701  # C, not HTML
@@ -18,4 +29,3 @@ def render(template: str, **context: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(context)

@@ -200,12 +200,6 @@ class ElfImage:
         return found
 
 
-def describe(path: Path) -> ElfFacts:
-    """Read the ABI that `path` was built for; TargetError (CONFIG_ERROR) if it is no ELF file."""
-    with open_elf(path) as image:
-        return image.facts
-
-
 @contextlib.contextmanager
 def open_elf(path: Path) -> Iterator[ElfImage]:
     """Open an ELF file to read from it.

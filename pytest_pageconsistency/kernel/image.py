@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from pytest_pageconsistency.kernel.dwarf import DebugInfo
 from pytest_pageconsistency.kernel.elf import ElfFacts, ElfImage, Symbol, open_elf
+from pytest_pageconsistency.kernel.image_facts import ImageFacts
 from pytest_pageconsistency.kernel.layout import (
     ENUMERATION,
     STRUCTURE,
@@ -31,27 +30,6 @@ _ENUMERATORS = {
     "DUAL_BITMAP_COUNT": 2,
 }
 _NAMES_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """What an image says of itself, found to agree with the oracle.
-
-    `sizeof_long` is in bytes, `layout` is that of `struct dual_bitmap`, `enumerators` are those of
-    `enum dual_bitmap_index` with their values, `cases` is how many the registered suite has.
-    """
-
-    machine: str
-    bits_per_long: int
-    byteorder: str
-    sizeof_long: int
-    layout: Layout
-    enumerators: Mapping[str, int]
-    cases: int
-
-    def document(self) -> dict[str, Any]:
-        """The facts as result.json holds them."""
-        return asdict(self)
 
 
 def check_image(

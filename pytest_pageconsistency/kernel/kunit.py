@@ -12,7 +12,7 @@ from pytest_pageconsistency.kernel.boot import BootOptions, boot
 from pytest_pageconsistency.kernel.build import build
 from pytest_pageconsistency.kernel.cache import disk_errors, hold
 from pytest_pageconsistency.kernel.configure import configure
-from pytest_pageconsistency.kernel.image import ImageFacts, check_image
+from pytest_pageconsistency.kernel.image_facts import ImageFacts, image_record
 from pytest_pageconsistency.kernel.place import Configuration, Place, place_of
 from pytest_pageconsistency.kernel.process import end_orphans
 from pytest_pageconsistency.kernel.shadow import update_shadow
@@ -111,6 +111,15 @@ def _checked_image(request: KernelRequest, place: Place) -> ImageFacts:
     if not place.image.exists():
         message = f"the build succeeded and left no image: remove {place.root} and run again"
         raise TargetError(Kind.BUILD_ERROR, message)
-    return check_image(
+    record = image_record(
+        place.image_facts, place.image, request.abi, request.machine, request.functions
+    )
+    if (facts := record.read()) is not None:
+        return facts
+    from pytest_pageconsistency.kernel.image import check_image  # loads pyelftools
+
+    facts = check_image(
         place.image, abi=request.abi, machine=request.machine, functions=request.functions
     )
+    record.write(facts)
+    return facts

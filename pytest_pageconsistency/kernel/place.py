@@ -74,6 +74,11 @@ class Place:
         return self.root / "uml"
 
     @property
+    def image_facts(self) -> Path:
+        """What was found out about the image, see `image_facts`."""
+        return self.root / "image.json"
+
+    @property
     def image(self) -> Path:
         """The linked kernel."""
         return self.build / "vmlinux"

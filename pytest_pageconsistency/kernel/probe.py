@@ -12,52 +12,51 @@ from collections.abc import Mapping
 from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.kernel.cache import disk_errors, hold, raise_if_disk_full
 from pytest_pageconsistency.kernel.configure import configure
-from pytest_pageconsistency.kernel.elf import ElfFacts, describe
+from pytest_pageconsistency.kernel.elf_ident import read_ident
 from pytest_pageconsistency.kernel.failures import build_failure
 from pytest_pageconsistency.kernel.place import Configuration, Place, place_of
 from pytest_pageconsistency.kernel.process import Limits, end_orphans, run
 from pytest_pageconsistency.kernel.shadow import SUITE_DIRECTORY, update_shadow
+from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.progress import Progress
-from pytest_pageconsistency.verdict import TargetError
+from pytest_pageconsistency.verdict import Kind, TargetError
 
 _OBJECT = f"{SUITE_DIRECTORY}/pc_runtime.o"
 
 
 def read_abi(
     configuration: Configuration, runtime: Mapping[str, bytes], cores: Cores, progress: Progress
-) -> ElfFacts:
+) -> Abi:
     """What the kernel's ELF header says, or until there is one that of an object of `runtime`.
 
     `runtime` is a suite without cases that has pc_runtime.c. Takes about 15 s the first time.
     TargetError as `run_kernel` raises it.
     """
     place = place_of(configuration)
-    if (facts := _known(place)) is not None:
-        return facts
+    if (abi := _known(place)) is not None:
+        return abi
     with (
         disk_errors(place.root),
         hold(place.lock, progress),
         cores.share(progress) as jobs,
     ):
-        if (facts := _known(place)) is not None:
-            return facts
+        if (abi := _known(place)) is not None:
+            return abi
         progress.phase("preparing the tree")
         end_orphans(str(place.root))
         update_shadow(configuration.tree, place.shadow, suite=runtime, header=None)
         place.build.mkdir(exist_ok=True)
         configure(configuration, place, progress)
         _compile(configuration, place, jobs, progress)
-        return describe(place.build / _OBJECT)
+        if (abi := read_ident(place.build / _OBJECT)) is None:
+            message = f"what the compiler made of {_OBJECT} is no ELF file: see that CC compiles"
+            raise TargetError(Kind.CONFIG_ERROR, message)
+        return abi
 
 
-def _known(place: Place) -> ElfFacts | None:
-    for path in (place.image, place.build / _OBJECT):
-        if path.exists():
-            try:
-                return describe(path)
-            except TargetError:
-                continue  # another session may be writing it
-    return None
+def _known(place: Place) -> Abi | None:
+    # Another session may be writing the image.
+    return read_ident(place.image) or read_ident(place.build / _OBJECT)
 
 
 def _compile(configuration: Configuration, place: Place, jobs: int, progress: Progress) -> None:
