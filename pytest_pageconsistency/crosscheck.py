@@ -23,6 +23,13 @@ _DEATH = re.compile(
     r"|Unhandled fault|kunit_try_catch_run.*faulted|try faulted"
 )
 
+_COMPLAINTS = (
+    "Kernel panic", "Oops", "BUG", "Unable to handle", "general protection fault",
+    "Kernel mode fault", "Segfault with no mm", "Kernel tried to access", "divide error",
+    "invalid opcode", "double fault", "Unhandled fault", "faulted",
+)  # fmt: skip
+"""One of these stands in all that _DEATH finds, and is found faster where there is nothing."""
+
 _CONSOLE_LINES = 60
 """Lines of a case's console that are kept for reports."""
 
@@ -112,7 +119,7 @@ class _Ending:
     """Why cases are missing, and which one was running then (its function's name, or "").
 
     `cut`: the console ends in the middle of a line. `console` is what that case printed, and the
-    kernel after it.
+    kernel after it. `complained`: the kernel may have said something of a fault, in any case.
     """
 
     kind: Kind
@@ -120,6 +127,7 @@ class _Ending:
     running: str
     cut: bool
     console: tuple[str, ...]
+    complained: bool
 
 
 def _reported_cases(root: Test) -> Mapping[str, list[Test]]:
@@ -147,14 +155,15 @@ def _ending(
         "",
     )
     kind, sentence = Kind.CRASH, "the kernel's console ends early"
+    complained = any(complaint in boot.console for complaint in _COMPLAINTS)
     if boot.timed_out:
         kind, sentence = Kind.TIMEOUT, "the kernel was stopped when its time was up"
-    elif death := _death(lines):
+    elif complained and (death := _death(lines)):
         sentence = f"the kernel died: {death}"
     elif boot.overflowed:
         sentence = "the kernel was stopped: it printed without end"
     cut = bool(lines) and not lines[-1].endswith("\n")
-    return _Ending(kind, sentence, running, cut, _last_words(lines, running))
+    return _Ending(kind, sentence, running, cut, _last_words(lines, running), complained)
 
 
 def _last_words(lines: Sequence[str], running: str) -> tuple[str, ...]:
@@ -207,7 +216,7 @@ def _judge(
         disagreement = find_disagreement(case.program, observations.values)
         verdict = Verdict(Kind.DISAGREEMENT, _disagreement_sentence(case.program, disagreement))
     else:
-        verdict = _by_status(tests[0], console)
+        verdict = _by_status(tests[0], console if ending.complained else ())
     table = None
     if verdict.kind not in (Kind.PASSED, Kind.NOT_RUN):
         table = step_table(case.program, _attributable(suite, tests, observations, ending))

@@ -212,3 +212,27 @@ def test_damage_never_turns_a_wrong_value_green(data: st.DataObject) -> None:
         )
     short, _ = judged(suite, "".join(lines))
     assert not short.verdict.passed
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "Kernel panic - not syncing: Fatal exception",
+        "Oops: 0000 [#1] PREEMPT SMP",
+        "BUG: KASAN: slab-out-of-bounds in dual_bitmap_set",
+        "Unable to handle kernel NULL pointer dereference at virtual address 0",
+        "general protection fault, probably for non-canonical address",
+        "Kernel mode fault at addr 0x0, ip 0x60001234",
+        "Segfault with no mm",
+        "Kernel tried to access user memory",
+        "divide error: 0000 [#1]",
+        "invalid opcode: 0000 [#1]",
+        "double fault: 0000 [#1]",
+        "Unhandled fault: external abort",
+        "    # pc_x: try faulted: last line seen mm/x.c:5",
+    ],
+)
+def test_every_complaint_of_a_kernel_is_heard(suite: Suite, complaint: str) -> None:
+    short, _ = judged(suite, console(suite).replace("    ok 1 ", f"{complaint}\n    ok 1 "))
+    assert short.verdict.kind in (Kind.KERNEL_FAILURE, Kind.CRASH)
+    assert complaint.strip() in short.verdict.message
