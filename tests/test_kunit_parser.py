@@ -604,6 +604,20 @@ def test_extracted_lines_have_their_numbers_and_no_prefix() -> None:
     assert list(stream) == PLAIN.splitlines()[2:-1]
 
 
+def test_errors_tell_the_lines_of_the_console_that_was_extracted_from() -> None:
+    lines = ["Booting.", "KTAP version 1", "1..1", "not ok 7 x"]
+    main = parse_run_tests(extract_tap_lines(lines), Printer(silent=True))
+    assert errors(main)[0].startswith("line 4: result 7 ('x') is out of order")
+
+
+def test_a_stream_that_was_looked_at_is_read_from_its_next_line() -> None:
+    stream = extract_tap_lines(PLAIN.splitlines())
+    assert (stream.pop(), stream.peek()) == ("KTAP version 1", "1..1")
+    assert list(stream.messages())[:2] == [(3, "1..1"), (4, "    KTAP version 1")]
+    assert list(stream.messages()) == []
+    assert not stream
+
+
 def test_kernels_call_forms(capsys: pytest.CaptureFixture[str]) -> None:
     lines = PLAIN.replace("    ok 2", "    not ok 2").splitlines()
     main = parse_run_tests(extract_tap_lines(lines))

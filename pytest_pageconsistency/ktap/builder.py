@@ -21,10 +21,21 @@ class Level:
     line: int = 0  # of its header
     last: int = 0  # the highest number of a result
     names: set[str] = field(default_factory=set)
+    subtests: list[Test] = field(init=False)
+    counts: TestCounts = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked for with every result, which the test's own properties make slow.
+        self.subtests = self.test.subtests
+        self.counts = self.test.counts
 
     def has_begun(self) -> bool:
         """Return whether something came after the header."""
-        return bool(self.test.subtests) or self.test.expected_count is not None
+        return bool(self.subtests) or self.test.expected_count is not None
+
+    def next_pass(self) -> str:
+        """Return how the next result begins, if the test passes."""
+        return f"{self.indent}ok {self.last + 1} "
 
 
 class TreeBuilder:
@@ -102,16 +113,30 @@ class TreeBuilder:
         if level is not self.levels[0] and not level.has_begun():
             self.opened(level.test)
 
+    def passed(self, level: Level, name: str) -> None:
+        """Add a test that passed to the innermost `level`: the next one, of a new name.
+
+        As leaf(), but that nothing is left to check.
+        """
+        if not level.subtests:
+            self._begin(level)
+        test = Test(name, TestStatus.SUCCESS, self.pending)
+        self.pending = []
+        level.subtests.append(test)
+        level.counts.passed += 1
+        level.last += 1
+        level.names.add(name)
+        self.closed(test, footer=False)
+
     def leaf(self, result: Result) -> None:
         """Add a test without subtests to the innermost test."""
         level = self.levels[-1]
-        siblings = level.test.subtests
-        if not siblings:
+        if not level.subtests:
             self._begin(level)
         test = Test(result.name, result.status, self.pending, 0, result.reason)
         self.pending = []
-        siblings.append(test)
-        level.test.counts.add_status(result.status)
+        level.subtests.append(test)
+        level.counts.add_status(result.status)
         self._check_result(level, result)
         self.closed(test, footer=False)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 
 from .builder import Level, TreeBuilder
-from .lines import ends_run, messages
+from .lines import Console, LineStream, ends_run
 from .results import Result, read_result
 from .tree import Test
 
@@ -45,24 +45,39 @@ class Engine:
     def read(self, lines: Iterable[str]) -> Test:
         """Read all lines and return the main test."""
         with _collector_paused():
-            self._read(lines)
+            self._read(lines if isinstance(lines, LineStream) else Console(lines))
             return self._builder.finish()
 
-    def _read(self, lines: Iterable[str]) -> None:
+    def _read(self, console: Console | LineStream) -> None:
         builder = self._builder
-        console = messages(lines)
-        for builder.number, message, cut in console:
+        messages = console.messages()
+        level = builder.levels[-1]
+        passed = level.next_pass()
+        for builder.number, message in messages:
+            if message.startswith(passed) and "#" not in message and not console.cut:
+                # Nearly every result is this one. The others take three times as long.
+                name = message[len(passed) :].removeprefix("- ").strip()
+                if name and name not in level.names:
+                    builder.passed(level, name)
+                    passed = level.next_pass()
+                    continue
             text = message.lstrip(" \t")
             if text.startswith("# ") and not text.startswith("# Subtest:"):
                 builder.pending.append(message)
-            elif (cut and not self._has_whole_name(message)) or not self._ktap(message):
+                continue
+            if (console.cut and not self._has_whole_name(message)) or not self._ktap(message):
                 builder.pending.append(message)
                 if ends_run(message):
                     break
-                if _OOPS.search(message):
-                    quoted = repr(message.strip()[:100])
-                    builder.trouble = f"; the console has {quoted} in line {builder.number}"
-        builder.pending += [message for _, message, _ in console]
+                self._look_for_trouble(message)
+            level = builder.levels[-1]
+            passed = level.next_pass()
+        builder.pending += [message for _, message in messages]
+
+    def _look_for_trouble(self, message: str) -> None:
+        if _OOPS.search(message):
+            quoted = repr(message.strip()[:100])
+            self._builder.trouble = f"; the console has {quoted} in line {self._builder.number}"
 
     def _has_whole_name(self, message: str) -> bool:
         """Return whether a message is the result of an open test, up to the end of its name."""
@@ -74,13 +89,6 @@ class Engine:
 
     def _ktap(self, message: str) -> bool:
         """Take a message that is KTAP, and belongs where it is; return whether it is."""
-        level = self._builder.levels[-1]
-        passed = f"{level.indent}ok {level.last + 1} "
-        if message.startswith(passed) and "#" not in message:
-            # Nearly every result is this one: the next, a pass. The others take twice as long.
-            name = message[len(passed) :].removeprefix("- ").strip()
-            self._builder.leaf(Result(level.indent, level.last + 1, name))
-            return True
         if result := read_result(message):
             return self._result(result)
         if match := _SUBTEST.match(message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from itertools import chain
 
 _TIME = r"\[ *[0-9]+\.[0-9]{6}\](?:\[ *[TC][0-9]+\])? ?"  # with the caller, if printk prints it
 _TIME_PREFIX = re.compile(_TIME)
@@ -16,13 +16,19 @@ _END = re.compile(
 )
 _EXECUTOR_ERROR = "kunit executor: "
 
+Message = tuple[int, str]
+"""Line number, and text without prefix."""
+
 
 class LineStream:
     """Numbered lines, read one at a time and only when asked for."""
 
-    def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
+    cut = False
+    """Whether the line read last was cut, as `Console` has it: nobody can tell any more."""
+
+    def __init__(self, lines: Iterator[Message]) -> None:
         self._lines = lines
-        self._next: tuple[int, str] | None = None
+        self._next: Message | None = None
         self._last = (0, "")
 
     def __bool__(self) -> bool:
@@ -34,6 +40,13 @@ class LineStream:
     def __iter__(self) -> Iterator[str]:
         while self:
             yield self.pop()
+
+    def messages(self) -> Iterator[Message]:
+        """Take all lines that are left, with their numbers."""
+        if not self:
+            return iter(())
+        self._next = None
+        return chain([self._last], self._lines)
 
     def peek(self) -> str:
         """Return the next line without taking it; the last one at the end."""
@@ -72,33 +85,45 @@ class _Prefix:
         return [message.removeprefix(self._after) for message in _TIME_PREFIX.split(line)]
 
 
-def messages(lines: Iterable[str]) -> Iterator[tuple[int, str, bool]]:
-    """Iterate over the messages of a console: line number, text, and whether it was cut.
+class Console:
+    """The lines of a console, with line ends or without.
 
-    The first is a KTAP version line, but for errors of KUnit's executor before it.
+    `cut` is whether the line read last has no line end where others have one.
     """
-    prefix = None
-    line_ends = False
-    for number, raw in enumerate(lines, start=1):
-        line = raw.rstrip("\r\n")
-        cut = False
-        if len(line) < len(raw):
-            line_ends = True
-        else:
-            cut = line_ends
-        if prefix is None:
-            if start := _START.search(line):
-                prefix = _Prefix(line[: start.start()])
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self.cut = False
+
+    def messages(self) -> Iterator[Message]:
+        """Iterate over the messages, of which a line may hold several.
+
+        The first is a KTAP version line, but for errors of KUnit's executor before it.
+        """
+        prefix = None
+        plain = False  # whether lines are messages as they are, but for those with a "["
+        line_ends = False
+        for number, raw in enumerate(self._lines, start=1):
+            line = raw.rstrip("\r\n")
+            if line != raw:
+                line_ends = True
+                self.cut = False
             else:
-                _, executor, error = line.partition(_EXECUTOR_ERROR)
-                if executor:
-                    yield number, executor + error, cut
+                self.cut = line_ends
+            if plain and "[" not in line:
+                yield number, line
                 continue
-        if "[" in line or prefix.constant:
+            if prefix is None:
+                if start := _START.search(line):
+                    prefix = _Prefix(line[: start.start()])
+                    plain = not prefix.constant
+                else:
+                    _, executor, error = line.partition(_EXECUTOR_ERROR)
+                    if executor:
+                        yield number, executor + error
+                    continue
             for message in prefix.split(line):
-                yield number, message, cut
-        else:
-            yield number, line, cut
+                yield number, message
 
 
 def ends_run(message: str) -> bool:
@@ -108,5 +133,14 @@ def ends_run(message: str) -> bool:
 
 def extract_tap_lines(kernel_output: Iterable[str]) -> LineStream:
     """Take the KTAP out of a console: from its version line to the end of the run."""
-    run = takewhile(lambda message: not ends_run(message[1]), messages(kernel_output))
-    return LineStream((number, text) for number, text, _ in run)
+    return LineStream(_until_end(Console(kernel_output).messages()))
+
+
+def _until_end(messages: Iterator[Message]) -> Iterator[Message]:
+    for message in messages:
+        text = message[1]
+        # Each line is asked: words are found much faster than the pattern that has them.
+        may_end = "reboot: " in text or "Kernel panic" in text or "List of all" in text
+        if may_end and ends_run(text):
+            return
+        yield message

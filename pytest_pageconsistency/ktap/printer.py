@@ -146,6 +146,7 @@ class PrintingBuilder(TreeBuilder):
     def __init__(self, printer: PrinterLike) -> None:
         super().__init__(strict=False)
         self._printer = printer
+        self._passed = printer.green("[PASSED] ")
 
     def opened(self, test: Test) -> None:
         """Print that a test with subtests begins."""
@@ -153,7 +154,11 @@ class PrintingBuilder(TreeBuilder):
 
     def closed(self, test: Test, *, footer: bool) -> None:
         """Print what became of a test."""
-        print_result(self._printer, test, footer=footer)
+        if test.status is TestStatus.SUCCESS and not footer:
+            # Nearly all are this, so that nothing is looked up for it.
+            self._printer.print_with_timestamp(self._passed + test.name)
+        else:
+            print_result(self._printer, test, footer=footer)
 
     def error(self, test: Test, message: str) -> None:
         """Record and print an error."""
