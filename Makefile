@@ -3,6 +3,7 @@
 # make run     install what is missing, then the shipped suite on User Mode Linux (or ARCH=s390)
 # make test    lint, unit and acceptance tests, real kernels of four ABIs, seeded faults
 # make matrix  the shipped suite on every architecture of ARCHITECTURES, and on an older kernel
+# make bench   our times beside kunit.py's, and the goals (BENCH="edited parser": only these)
 # make lint    ruff and mypy
 # make clean   the virtual environment, tool caches and results (kernels are cached elsewhere)
 
@@ -14,10 +15,11 @@ ABIS := um,i386,s390,m68k
 ARCHITECTURES ?= um,x86_64,i386,arm64,arm,riscv,powerpc,s390,m68k
 OLDER := linux-source-6.1
 RESULTS ?= results
+BENCH ?=
 PYTEST := $(VENV)/bin/pytest
 SUITE := --pyargs pytest_pageconsistency.conformance
 
-.PHONY: run test fast kernels matrix lint packages abis clean
+.PHONY: run test fast kernels matrix bench lint packages abis clean
 
 run: packages $(VENV)/run.stamp
 	$(PYTEST) $(SUITE) --kunit-arch=$(ARCH)
@@ -41,6 +43,11 @@ matrix: $(VENV)/run.stamp
 	$(PYTEST) $(SUITE) --kunit-arch=um,x86_64 --kunit-tree=/usr/src/$(OLDER).tar.xz \
 		--kunit-artifacts=$(RESULTS)/$(OLDER) --junit-xml=$(RESULTS)/$(OLDER).xml || test $$? -eq 1
 	$(VENV)/bin/pageconsistency summary $(RESULTS) --html $(RESULTS)/summary.html
+
+# User Mode Linux on the newest kernel source, or on KUNIT_TREE.
+bench: $(VENV)/run.stamp
+	./scripts/install-packages um
+	$(VENV)/bin/python -m benchmarks --json=$(RESULTS)/bench.json $(BENCH)
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
 
 from benchmarks import __main__ as command  # noqa: E402
 from benchmarks import machine, options, parse_once  # noqa: E402
+from benchmarks.bench import Bench  # noqa: E402
 from benchmarks.mirror import mirror  # noqa: E402
 from benchmarks.process import BenchError, timed  # noqa: E402
 from benchmarks.project import SUITE, Project  # noqa: E402
@@ -130,8 +131,8 @@ def test_what_fails_is_told_and_the_rest_is_measured(
     def fails(_bench: object) -> object:
         raise BenchError("make ended with 2\n    the last line")
 
-    def measures(_bench: object) -> object:
-        yield Row("good", "s", (1.0,), Goal("under 2 s", at_most=2))
+    def measures(bench: Bench) -> object:
+        yield Row("good", "s", (1.0,), Goal("under 2 s", at_most=2), note=bench.tree.version)
 
     monkeypatch.setattr(command, "MEASURES", {"bad": fails, "good": measures})
     result = tmp_path / "results/bench.json"
@@ -148,7 +149,12 @@ def test_what_fails_is_told_and_the_rest_is_measured(
     document = json.loads(result.read_text())
     assert document["machine"]["kernel"] == "6.12.1"
     assert [row.get("failed") for row in document["rows"]] == ["make ended with 2", None]
-    assert command.main(["good", f"--work={tmp_path}"]) == 0
+    assert command.main(["good", f"--work={tmp_path}", f"--tree={tree}"]) == 0
+
+
+def test_no_kernel_source_is_looked_for_where_none_is_needed(tmp_path: Path) -> None:
+    chosen = options.parse([f"--work={tmp_path}", f"--tree={tmp_path / 'none'}"], ())
+    assert Bench(chosen).kernel_version == ""
 
 
 def test_the_machine_is_described() -> None:
