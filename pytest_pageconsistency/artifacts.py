@@ -19,7 +19,10 @@ from pytest_pageconsistency.schema import (
     OUTCOMES_SCHEMA,
     RESULT,
     RESULT_SCHEMA,
+    SHARD,
+    SHARD_SCHEMA,
 )
+from pytest_pageconsistency.shard import Shard
 from pytest_pageconsistency.verdict import Verdict
 
 
@@ -32,7 +35,7 @@ def write_artifacts(
     """
     place = directory / result.target.arch
     place.mkdir(parents=True, exist_ok=True)
-    (place / "suite.c").write_bytes(result.suite.files["suite.c"])
+    (place / "suite.c").write_text(result.suite.source, "utf-8")
     (place / "kunitconfig").write_text(result.run.kunitconfig, encoding="utf-8")
     (place / ".config").write_text(result.run.dot_config, encoding="utf-8")
     (place / "console.log").write_text(result.run.console, encoding="utf-8", errors="replace")
@@ -65,12 +68,36 @@ def write_outcomes(directory: Path, outcomes: Mapping[str, Mapping[str, str]]) -
         _write_whole(place / OUTCOMES, {"schema": OUTCOMES_SCHEMA, "outcomes": final})
 
 
+def write_shard(
+    directory: Path, arch: str, shard: Shard, own: Sequence[str], selected: Sequence[str]
+) -> None:
+    """Write `directory`/<arch>/shard.json before anything runs.
+
+    `own` are the pytest ids of the shard's cases for `arch`, `selected` those of all shards.
+    """
+    place = directory / arch
+    place.mkdir(parents=True, exist_ok=True)
+    document = {
+        "schema": SHARD_SCHEMA,
+        "shard": shard.number,
+        "of": shard.of,
+        "cases": list(own),
+        "selected": sorted(selected),
+    }
+    _write_whole(place / SHARD, document)
+
+
 def clear_artifacts(directory: Path, arch: str) -> None:
     """Make `directory`/<arch>, without the files of an earlier run; OSError if that fails."""
     place = directory / arch
     place.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         (place / name).unlink(missing_ok=True)
+
+
+def unwritable(error: OSError) -> str:
+    """What to say where writing or removing artifacts failed."""
+    return f"cannot write artifacts to {error.filename}: {error.strerror}"
 
 
 def result_document(result: TargetResult, elf: Mapping[str, Any] | None = None) -> dict[str, Any]:

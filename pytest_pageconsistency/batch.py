@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -67,6 +68,8 @@ class Batch:
         if self._begun:
             return
         self._begun = True
+        # What was collected lives as long as the session: the collector need not look again.
+        gc.freeze()
         orders, failures = [], []
         cases = cases_by_arch(items)
         for arch, target in self.targets(list(cases)).items():

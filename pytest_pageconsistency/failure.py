@@ -56,10 +56,8 @@ def case_failure(
 
     `program` is what the body recorded in its own run.
     """
-    if not program.same_steps(result.case.program):
-        message = "the case is not deterministic: it took other steps than when it was recorded"
-        difference = _first_difference(result.case.program, program)
-        return CaseFailure(Kind.CASE_ERROR, message, difference)
+    if other_steps := other_steps_failure(result.case.program, program):
+        return other_steps
     if result.verdict.passed:
         return None
     reproduction = Reproduction(
@@ -69,6 +67,14 @@ def case_failure(
     return CaseFailure(
         result.verdict.kind, f"{target.target.arch}: {result.verdict.message}", report
     )
+
+
+def other_steps_failure(recorded: Program, ran: Program) -> CaseFailure | None:
+    """What to raise for a case that took other steps in its own run, None if it did not."""
+    if ran.same_steps(recorded):
+        return None
+    message = "the case is not deterministic: it took other steps than when it was recorded"
+    return CaseFailure(Kind.CASE_ERROR, message, _first_difference(recorded, ran))
 
 
 def kernel_note(result: CaseResult) -> str:

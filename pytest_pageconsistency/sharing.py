@@ -17,8 +17,6 @@ from pytest_pageconsistency.kernel.kunit import KernelRun
 from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.verdict import Kind, TargetError, Verdict
 
-_ENDED = "ended"
-
 
 class Leadership:
     """The right to build for all workers: one of them has it for as long as it lives."""
@@ -71,16 +69,6 @@ def published(directory: Path, arch: str, progress: Progress) -> KernelRun:
         raise TargetError(outcome.kind, outcome.message, outcome.details)
     assert isinstance(outcome, KernelRun)
     return outcome
-
-
-def announce_end(directory: Path) -> None:
-    """Tell the workers that nobody waits for their builds any more."""
-    (directory / _ENDED).touch()
-
-
-def has_ended(directory: Path) -> bool:
-    """Whether `announce_end` was called."""
-    return (directory / _ENDED).exists() or not directory.exists()
 
 
 def _outcome(directory: Path, arch: str) -> Path:

@@ -12,16 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pytest_pageconsistency.artifacts import write_artifacts, write_failure
+from pytest_pageconsistency.artifacts import unwritable, write_artifacts, write_failure
 from pytest_pageconsistency.background import INTERVAL, Background, Cancelled
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.cores import Cores
+from pytest_pageconsistency.ending import has_ended
 from pytest_pageconsistency.generate import export_suite
 from pytest_pageconsistency.kernel.kunit import KernelRun
 from pytest_pageconsistency.pipeline import Plan, TargetResult, carry_out, judge, make_plan
 from pytest_pageconsistency.progress import Board, Line, Progress
 from pytest_pageconsistency.settings import Settings, find_target
-from pytest_pageconsistency.sharing import Leadership, has_ended, is_published, publish, published
+from pytest_pageconsistency.sharing import Leadership, is_published, publish, published
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
 
@@ -231,8 +232,8 @@ class Workshop:
                     self.outputs.artifacts, failure.arch, failure.error.verdict, failure.planned
                 )
             except OSError as error:
-                text = f"cannot write artifacts to {error.filename}: {error.strerror}"
-                self._board.lines.append(Line(f"{failure.arch}: {text}", lasting=True))
+                line = f"{failure.arch}: {unwritable(error)}"
+                self._board.lines.append(Line(line, lasting=True))
 
 
 def _as_target_error(error: OSError | TargetError) -> TargetError:

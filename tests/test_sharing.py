@@ -7,15 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_pageconsistency.ending import announce_end, has_ended
 from pytest_pageconsistency.progress import SilentProgress
-from pytest_pageconsistency.sharing import (
-    Leadership,
-    announce_end,
-    has_ended,
-    is_published,
-    publish,
-    published,
-)
+from pytest_pageconsistency.sharing import Leadership, is_published, publish, published
 from pytest_pageconsistency.verdict import Kind, TargetError, Verdict
 
 QUIET = SilentProgress()

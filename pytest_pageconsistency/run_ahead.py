@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Cases that run while their kernel is being built and booted.
+
+A case's own run needs the kernel's verdict only at its end. So cases run ahead, quietly, while
+others would wait; once the verdicts are there, what passed is reported as it was, and what did not
+is run again, for its report. Nobody can tell, but for the time: cases with fixtures or set-up of
+their own never run ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from pytest_pageconsistency.batch import Batch
+from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.failure import other_steps_failure
+from pytest_pageconsistency.items import CASE_FIXTURE, TARGET_FIXTURE, case_arch, is_case
+from pytest_pageconsistency.verdict import TargetError
+
+IS_AHEAD = pytest.StashKey[bool]()
+"""Set while an item runs ahead: it must not wait for its kernel."""
+
+TOOK_RECORDED_STEPS = pytest.StashKey[bool]()
+"""Whether an item that ran ahead took the steps that the kernel takes; unset if its body failed."""
+
+
+@dataclass
+class _Held:
+    """An item that ran ahead, and what it has to report."""
+
+    item: pytest.Function
+    reports: Sequence[pytest.TestReport]
+
+    def stands(self, batch: Batch) -> bool:
+        """Whether its reports are right as they are; waits for the kernel if it depends on that."""
+        took_recorded_steps = self.item.stash.get(TOOK_RECORDED_STEPS, None)
+        if not took_recorded_steps:
+            return took_recorded_steps is False
+        try:
+            result = batch.case_result(self.item)
+        except TargetError:
+            return False
+        return result is not None and result.verdict.passed
+
+
+@dataclass
+class RunAhead:
+    """The items of a session that ran ahead and are not reported yet."""
+
+    batch: Batch
+    _held: list[_Held] = field(default_factory=list)
+
+    def protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run one item ahead if its kernel is not ready; None if pytest shall run it as ever."""
+        if not isinstance(item, pytest.Function) or not self._may_wait(item):
+            self._report(item)
+            return None
+        item.stash[IS_AHEAD] = True
+        try:
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        finally:
+            del item.stash[IS_AHEAD]
+        self._held.append(_Held(item, reports))
+        if nextitem is None or self.batch.is_ready(case_arch(item)):
+            self._report(nextitem)
+        return True
+
+    def _may_wait(self, item: pytest.Function) -> bool:
+        return _is_plain(item) and not self.batch.is_ready(case_arch(item))
+
+    def _report(self, nextitem: pytest.Item | None) -> None:
+        """Report what was held, in its order; `nextitem` is the one that runs after it."""
+        held, self._held = self._held, []
+        for one in held:
+            session, hook = one.item.session, one.item.ihook
+            if session.shouldfail or session.shouldstop:
+                return
+            name = {"nodeid": one.item.nodeid, "location": one.item.location}
+            hook.pytest_runtest_logstart(**name)
+            for report in one.reports if one.stands(self.batch) else _run_again(one, nextitem):
+                hook.pytest_runtest_logreport(report=report)
+            hook.pytest_runtest_logfinish(**name)
+
+
+def _run_again(held: _Held, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+    """Run an item as ever; what is left to report then.
+
+    Its first run may have torn down what others had set up: that failure is its own.
+    """
+    states = held.item.session._setupstate
+    states.teardown_exact(held.item)
+    # All but the item itself stays set up.
+    reports = runtestprotocol(held.item, nextitem=cast("pytest.Item", held.item.parent))
+    states.teardown_exact(nextitem)
+    first, second = held.reports[-1], reports[-1]
+    return [first] if first.failed and first.when == "teardown" and second.passed else []
+
+
+def check_steps(batch: Batch, item: pytest.Function, program: Program) -> None:
+    """Compare what an item took ahead with what the kernel takes; CaseFailure if they differ."""
+    recorded = batch.recorded(item)
+    if recorded is None:
+        return
+    failure = other_steps_failure(recorded, program)
+    item.stash[TOOK_RECORDED_STEPS] = failure is None
+    if failure is not None:
+        raise failure
+
+
+def may_run_ahead(config: pytest.Config) -> bool:
+    """Whether nobody looks on: workers report in their order, a debugger stops in the run."""
+    options = config.option
+    looks_on = ("usepdb", "setuponly", "setupshow", "setupplan", "trace")
+    is_worker = hasattr(config, "workerinput")
+    return not is_worker and not any(getattr(options, name, False) for name in looks_on)
+
+
+def _is_plain(item: pytest.Function) -> bool:
+    """Whether this is a case that takes its bitmaps, its target and its own parameters alone."""
+    if not is_case(item):
+        return False
+    fixtures = set(item.fixturenames) - set(item.callspec.params)
+    return fixtures <= {CASE_FIXTURE, TARGET_FIXTURE, "request"}
