@@ -3,60 +3,46 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_pageconsistency import options
-from pytest_pageconsistency.artifacts import clear_artifacts
-from pytest_pageconsistency.background import Handlers, restore_signals, unwind_on_signals
+from pytest_pageconsistency.artifacts import clear_artifacts, unwritable
 from pytest_pageconsistency.batch import Batch
 from pytest_pageconsistency.items import MARK_ERROR, arch_of, is_case
 from pytest_pageconsistency.outcomes import ARCH_PROPERTY, OutcomeLog
 from pytest_pageconsistency.selection import applies, check_words, choose
-from pytest_pageconsistency.sharing import announce_end
 from pytest_pageconsistency.terminal import open_display
 from pytest_pageconsistency.verdict import TargetError
+from pytest_pageconsistency.workers import given_architectures, is_worker, shared_directory
 from pytest_pageconsistency.workshop import Outputs, Workshop
 
 
-@dataclass(frozen=True)
-class _Session:
-    """What the controller of pytest-xdist keeps for its workers."""
-
-    shared: Path
-    handlers: Handlers
-
-
-_SESSION = pytest.StashKey[_Session]()
-_WORKER_ARCHITECTURES = "kunit_architectures"
-_WORKER_SHARED = "kunit_shared"
-
-
 def open_batch(config: pytest.Config) -> Batch:
-    """What the session's cases share; pytest.UsageError for options that make no sense."""
-    options.architecture_words(config)
-    shared = _worker_input(config).get(_WORKER_SHARED)
+    """What the session's cases share, with the chosen architectures and no earlier results.
+
+    pytest.UsageError for options that make no sense in this tree, and for results that stay.
+    """
     outputs = Outputs(
-        artifacts=options.directory(config, "kunit_artifacts"),
-        export=options.directory(config, "kunit_export"),
-        shared=Path(shared) if shared else None,
+        artifacts=options.artifacts(config),
+        export=options.export(config),
+        shared=shared_directory(config),
     )
-    if outputs.artifacts is not None and not is_worker(config):
-        config.pluginmanager.register(OutcomeLog(outputs.artifacts))
     workshop = Workshop(
         options.settings(config), outputs, lambda board: open_display(config, board)
     )
-    return Batch(workshop)
-
-
-def is_worker(config: pytest.Config) -> bool:
-    """Whether this process is a worker of pytest-xdist."""
-    return bool(_worker_input(config))
+    batch = Batch(workshop)
+    try:
+        choose_architectures(config, batch)
+        if outputs.artifacts is not None and not is_worker(config):
+            config.pluginmanager.register(OutcomeLog(outputs.artifacts))
+            forget_results(outputs.artifacts, batch.architectures)
+    except BaseException:
+        workshop.close()
+        raise
+    return batch
 
 
 def choose_architectures(config: pytest.Config, batch: Batch) -> None:
@@ -66,7 +52,7 @@ def choose_architectures(config: pytest.Config, batch: Batch) -> None:
     each case will say so.
     """
     if is_worker(config):
-        batch.architectures = list(_worker_input(config)[_WORKER_ARCHITECTURES])
+        batch.architectures = given_architectures(config)
         return
     words = options.architecture_words(config)
     batch.architectures = words
@@ -84,20 +70,16 @@ def choose_architectures(config: pytest.Config, batch: Batch) -> None:
         raise pytest.UsageError(f"--kunit-arch: {error.verdict.message}") from None
 
 
-def forget_results(config: pytest.Config, batch: Batch) -> None:
-    """Remove what an earlier session left of the chosen architectures.
+def forget_results(artifacts: Path, architectures: Sequence[str]) -> None:
+    """Remove what an earlier session left of these architectures.
 
     It could be taken for this session's, however this one ends. pytest.UsageError if it stays.
     """
-    artifacts = batch.workshop.outputs.artifacts
-    if artifacts is None or is_worker(config):
-        return
     try:
-        for arch in batch.architectures:
+        for arch in architectures:
             clear_artifacts(artifacts, arch)
     except OSError as error:
-        message = f"cannot write artifacts to {error.filename}: {error.strerror}"
-        raise pytest.UsageError(message) from None
+        raise pytest.UsageError(unwritable(error)) from None
 
 
 def deselect(batch: Batch, items: list[pytest.Item]) -> list[pytest.Item]:
@@ -133,50 +115,3 @@ def _applies(batch: Batch, item: pytest.Item, arch: str) -> bool:
         if not applies(words, arch, lambda _: batch.targets(batch.architectures)):
             return False
     return True
-
-
-def prepare_worker(node: Any, batch: Batch) -> None:
-    """Give a worker the choice of architectures and a directory that all of them share."""
-    config = node.config
-    if _SESSION not in config.stash:
-        shared = Path(tempfile.mkdtemp(prefix="pageconsistency-"))
-        config.stash[_SESSION] = _Session(shared, unwind_on_signals())
-        config.pluginmanager.register(FailureLimit(config.getoption("maxfail") or 0, shared))
-    node.workerinput[_WORKER_ARCHITECTURES] = batch.architectures
-    node.workerinput[_WORKER_SHARED] = str(config.stash[_SESSION].shared)
-
-
-class FailureLimit:
-    """A pytest plugin that lets workers build no more once --maxfail is reached.
-
-    pytest-xdist waits for what they are at.
-    """
-
-    def __init__(self, limit: int, shared: Path) -> None:
-        self._left = limit
-        self._shared = shared
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count as pytest-xdist does."""
-        if report.failed and not hasattr(report, "wasxfail"):
-            self._left -= 1
-            if self._left == 0:
-                announce_end(self._shared)
-
-
-def end_workers(config: pytest.Config) -> None:
-    """Let no worker build for others any more."""
-    if (session := config.stash.get(_SESSION, None)) is not None:
-        announce_end(session.shared)
-
-
-def close_session(config: pytest.Config) -> None:
-    """Remove what workers shared, and give the signals' handlers back."""
-    if (session := config.stash.get(_SESSION, None)) is not None:
-        shutil.rmtree(session.shared, ignore_errors=True)
-        restore_signals(session.handlers)
-
-
-def _worker_input(config: pytest.Config) -> dict[str, Any]:
-    found: dict[str, Any] = getattr(config, "workerinput", {})
-    return found

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The --kunit options: declared, read and checked."""
+"""The --kunit options: declared, read and checked.
+
+They are in every session of pytest: what is slow to import or to compile waits for its use.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,25 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import platformdirs
 import pytest
 
-from pytest_pageconsistency.settings import Settings
-from pytest_pageconsistency.target import ALL, FAMILIES
+from pytest_pageconsistency.words import ALL, FAMILIES
+
+if TYPE_CHECKING:
+    from pytest_pageconsistency.settings import Settings
+    from pytest_pageconsistency.shard import Shard
 
 DEFAULT_ARCH = "um"
 DEFAULT_TIMEOUT = 300.0
 
-_KCONFIG = re.compile(r"CONFIG_\w+=\S.*")
-_MAKE_OPTION = re.compile(
+_KCONFIG = r"CONFIG_\w+=\S.*"
+_MAKE_OPTION = (
     r"(?!(?:O|M|ARCH|CROSS_COMPILE|SRCARCH|SUBARCH|KBUILD_OUTPUT|KBUILD_EXTMOD|MAKEFLAGS)=)\w+=.*"
 )
 """Not what the plugin itself decides: where and for which architecture is built."""
-_CROSS_COMPILE = re.compile(r"(?:(\w+)=)?([\w./+-]+)")
+_CROSS_COMPILE = r"(?:(\w+)=)?([\w./+-]+)"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -96,6 +102,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="write the cases as a self-contained KUnit suite to DIR/<arch>",
     )
     group.addoption(
+        "--kunit-shard",
+        metavar="I/N",
+        help="run the I-th of N parts of the selected items, and leave artifacts in "
+        "DIR/shard-I-of-N/<arch>",
+    )
+    group.addoption(
         "--kunit-cache",
         metavar="DIR",
         help="unpacked sources and builds (default: PAGECONSISTENCY_CACHE or the user's cache)",
@@ -103,27 +115,36 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("kunit_tree", "kernel source, relative to the ini file", default="")
 
 
+def check(config: pytest.Config) -> None:
+    """Raise pytest.UsageError, one sentence, for choices that make no sense."""
+    architecture_words(config)
+    shard(config)
+    for read in (_tree, _header, _kconfig, _make_options, _jobs, _timeout, _cross_compile):
+        read(config)
+    for option in ("kunit_artifacts", "kunit_export", "kunit_cache"):
+        _directory(config, option)
+
+
 def settings(config: pytest.Config) -> Settings:
-    """The user's choices; pytest.UsageError, one sentence, for those that make no sense."""
-    jobs = config.getoption("kunit_jobs")
-    timeout = config.getoption("kunit_timeout")
-    if jobs is not None and jobs < 1:
-        raise pytest.UsageError(f"--kunit-jobs wants at least 1, not {jobs}")
-    if not 0 < timeout < 1e6:
-        raise pytest.UsageError(f"--kunit-timeout wants seconds, not {timeout:g}")
+    """The user's choices; pytest.UsageError as `check`."""
+    from pytest_pageconsistency.settings import Settings
+
     return Settings(
         tree=_tree(config),
         header=_header(config),
-        kconfig=_checked(config, "kunit_kconfig", _KCONFIG, "CONFIG_NAME=value"),
-        make_options=_checked(
-            config, "kunit_make_option", _MAKE_OPTION, "NAME=value (no O, M, ARCH or CROSS_COMPILE)"
-        ),
-        jobs=jobs or len(os.sched_getaffinity(0)),
-        timeout=timeout,
+        kconfig=_kconfig(config),
+        make_options=_make_options(config),
+        jobs=_jobs(config),
+        timeout=_timeout(config),
         cache=_cache(config),
         cross_compile=_cross_compile(config),
         qemu_args=tuple(config.getoption("kunit_qemu_arg")),
     )
+
+
+def ask_for_kernels(config: pytest.Config) -> bool:
+    """Whether there is something to do for cases before it is known that there are any."""
+    return bool(config.getoption("kunit_arch") or config.getoption("kunit_artifacts"))
 
 
 def architecture_words(config: pytest.Config) -> list[str]:
@@ -140,10 +161,61 @@ def are_names(words: Sequence[str]) -> bool:
     return not any(word in (*FAMILIES, ALL) for word in words)
 
 
-def directory(config: pytest.Config, option: str) -> Path | None:
-    """The absolute path of an option that names a directory, or None."""
+def shard(config: pytest.Config) -> Shard | None:
+    """The part of the session's items that is meant, None for all of them."""
+    given = config.getoption("kunit_shard")
+    if given is None:
+        return None
+    from pytest_pageconsistency.shard import parse_shard
+
+    try:
+        return parse_shard(given)
+    except ValueError as error:
+        raise pytest.UsageError(f"--kunit-shard: {error}") from None
+
+
+def artifacts(config: pytest.Config) -> Path | None:
+    """The absolute path of the directory for artifacts, None if there are to be none."""
+    return _place(config, "kunit_artifacts")
+
+
+def export(config: pytest.Config) -> Path | None:
+    """The absolute path of the directory for exported suites, None if there are to be none."""
+    return _place(config, "kunit_export")
+
+
+def _place(config: pytest.Config, option: str) -> Path | None:
+    """Each shard has its own: they may run at the same time."""
+    directory, part = _directory(config, option), shard(config)
+    return directory / part.directory if directory and part else directory
+
+
+def _directory(config: pytest.Config, option: str) -> Path | None:
     value = config.getoption(option)
     return _absolute(config, value) if value else None
+
+
+def _jobs(config: pytest.Config) -> int:
+    jobs: int | None = config.getoption("kunit_jobs")
+    if jobs is not None and jobs < 1:
+        raise pytest.UsageError(f"--kunit-jobs wants at least 1, not {jobs}")
+    return jobs or len(os.sched_getaffinity(0))
+
+
+def _timeout(config: pytest.Config) -> float:
+    timeout: float = config.getoption("kunit_timeout")
+    if not 0 < timeout < 1e6:
+        raise pytest.UsageError(f"--kunit-timeout wants seconds, not {timeout:g}")
+    return timeout
+
+
+def _kconfig(config: pytest.Config) -> tuple[str, ...]:
+    return _checked(config, "kunit_kconfig", _KCONFIG, "CONFIG_NAME=value")
+
+
+def _make_options(config: pytest.Config) -> tuple[str, ...]:
+    form = "NAME=value (no O, M, ARCH or CROSS_COMPILE)"
+    return _checked(config, "kunit_make_option", _MAKE_OPTION, form)
 
 
 def _tree(config: pytest.Config) -> str | None:
@@ -171,16 +243,17 @@ def _header(config: pytest.Config) -> Path | None:
 
 
 def _cache(config: pytest.Config) -> Path:
-    given = config.getoption("kunit_cache") or os.environ.get("PAGECONSISTENCY_CACHE")
-    if given:
+    if given := config.getoption("kunit_cache") or os.environ.get("PAGECONSISTENCY_CACHE"):
         return _absolute(config, given)
+    import platformdirs
+
     return Path(platformdirs.user_cache_dir("pytest_pageconsistency"))
 
 
 def _cross_compile(config: pytest.Config) -> dict[str, str]:
     prefixes = {}
     for value in config.getoption("kunit_cross_compile"):
-        match = _CROSS_COMPILE.fullmatch(value)
+        match = re.fullmatch(_CROSS_COMPILE, value)
         if match is None:
             raise pytest.UsageError(f"--kunit-cross-compile wants [ARCH=]PREFIX, not {value!r}")
         # make runs in another directory.
@@ -189,12 +262,10 @@ def _cross_compile(config: pytest.Config) -> dict[str, str]:
     return prefixes
 
 
-def _checked(
-    config: pytest.Config, option: str, pattern: re.Pattern[str], form: str
-) -> tuple[str, ...]:
+def _checked(config: pytest.Config, option: str, pattern: str, form: str) -> tuple[str, ...]:
     values = config.getoption(option)
     for value in values:
-        if not pattern.fullmatch(value):
+        if not re.fullmatch(pattern, value):
             flag = "--" + option.replace("_", "-")
             raise pytest.UsageError(f"{flag} wants {form}, not {value!r}")
     return tuple(values)

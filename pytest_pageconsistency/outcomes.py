@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pageconsistency.artifacts import write_outcomes
+from pytest_pageconsistency.artifacts import unwritable, write_outcomes
 
 ARCH_PROPERTY = "kunit_arch"
 """Name of the user property, seen in JUnit XML too, that holds an item's architecture."""
@@ -71,7 +71,7 @@ class OutcomeLog:
         try:
             write_outcomes(self._directory, self._outcomes)
         except OSError as error:
-            self._complaint = f"cannot write artifacts to {error.filename}: {error.strerror}"
+            self._complaint = unwritable(error)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,33 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""pytest's side: options, hooks and fixtures."""
+"""pytest's side: options, hooks and fixtures.
+
+Whoever has the plugin installed loads this module in every session of pytest. So whatever needs
+the rest of the package imports it in place, once there is a case.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pageconsistency import collection, options
-from pytest_pageconsistency.batch import Batch
-from pytest_pageconsistency.cases import Program, Recorder
-from pytest_pageconsistency.failure import (
-    CaseFailure,
-    as_representation,
-    case_failure,
-    kernel_note,
-    may_be_expected,
-    missing_tools_skip,
-)
-from pytest_pageconsistency.generate import make_suite
-from pytest_pageconsistency.items import TARGET_FIXTURE, is_case
-from pytest_pageconsistency.kernel.tree import Tree
-from pytest_pageconsistency.pipeline import TargetResult
-from pytest_pageconsistency.target import FAMILIES, Target
-from pytest_pageconsistency.verdict import Kind, TargetError
+from pytest_pageconsistency import options
+from pytest_pageconsistency.words import FAMILIES
 
-_BATCH = pytest.StashKey[Batch]()
-_RECORDER = pytest.StashKey[Recorder]()
+if TYPE_CHECKING:
+    from pytest_pageconsistency.batch import Batch
+    from pytest_pageconsistency.cases import Program, Recorder
+    from pytest_pageconsistency.kernel.tree import Tree
+    from pytest_pageconsistency.pipeline import TargetResult
+    from pytest_pageconsistency.run_ahead import RunAhead
+    from pytest_pageconsistency.target import Target
+    from pytest_pageconsistency.workers import Workers
+
+_BATCH: pytest.StashKey[Batch] = pytest.StashKey()
+_WORKERS: pytest.StashKey[Workers] = pytest.StashKey()
+_AHEAD: pytest.StashKey[RunAhead] = pytest.StashKey()
+_RECORDER: pytest.StashKey[Recorder] = pytest.StashKey()
+_TARGET_FIXTURE = "kunit_target"
+"""As `items.TARGET_FIXTURE`, which would be the first of the imports."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,75 +38,114 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options and prepare what the session's cases share."""
+    """Check the options."""
     config.addinivalue_line(
         "markers",
         "kunit_arch(word, ...): where a case applies: architectures, or of these words "
         f"{', '.join(FAMILIES)}",
     )
-    config.stash[_BATCH] = collection.open_batch(config)
+    options.check(config)
+    if (shard := options.shard(config)) is not None:
+        from pytest_pageconsistency.splitting import Splitter
+
+        config.pluginmanager.register(Splitter(shard, options.artifacts(config)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing running and nothing behind."""
-    if (batch := config.stash.get(_BATCH, None)) is not None:
-        try:
+    try:
+        if (batch := config.stash.get(_BATCH, None)) is not None:
             batch.workshop.close()
-        finally:
-            collection.close_session(config)
+    finally:
+        if (workers := config.stash.get(_WORKERS, None)) is not None:
+            workers.close()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Find out which architectures are meant."""
-    batch = session.config.stash[_BATCH]
-    collection.choose_architectures(session.config, batch)
-    collection.forget_results(session.config, batch)
+    """Before anything is collected, find out what was asked for, and forget earlier results."""
+    if options.ask_for_kernels(session.config):
+        _opened(session.config)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Let the workers of pytest-xdist share one choice of architectures, and one boot of each."""
-    collection.prepare_worker(node, node.config.stash[_BATCH])
+    from pytest_pageconsistency.workers import Workers
+
+    config = node.config
+    batch = config.stash.get(_BATCH, None)
+    architectures = batch.architectures if batch else options.architecture_words(config)
+    if _WORKERS not in config.stash:
+        config.stash[_WORKERS] = Workers(config)
+    config.stash[_WORKERS].prepare(node, architectures)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make an item of each case and target, the architecture first in the id."""
-    if TARGET_FIXTURE in metafunc.fixturenames:
-        architectures = metafunc.config.stash[_BATCH].architectures
+    if _TARGET_FIXTURE in metafunc.fixturenames:
+        architectures = _opened(metafunc.config).architectures
         metafunc.parametrize(
-            TARGET_FIXTURE, architectures, ids=architectures, indirect=True, scope="session"
+            _TARGET_FIXTURE, architectures, ids=architectures, indirect=True, scope="session"
         )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the items whose kunit_arch mark means other architectures."""
-    if deselected := collection.deselect(config.stash[_BATCH], items):
+    if (batch := config.stash.get(_BATCH, None)) is None:
+        return
+    from pytest_pageconsistency.collection import deselect
+
+    if deselected := deselect(batch, items):
         config.hook.pytest_deselected(items=deselected)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let nobody build what nobody waits for."""
-    collection.end_workers(session.config)
+    if (workers := session.config.stash.get(_WORKERS, None)) is not None:
+        workers.end()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """While a kernel is built, let its cases run ahead."""
+    if (batch := item.config.stash.get(_BATCH, None)) is None:
+        return None
+    from pytest_pageconsistency.run_ahead import RunAhead, may_run_ahead
+
+    if not may_run_ahead(item.config):
+        return None
+    return item.config.stash.setdefault(_AHEAD, RunAhead(batch)).protocol(item, nextitem)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """When a case's body has passed against the oracle, let the kernel have its say."""
+    if (batch := pyfuncitem.config.stash.get(_BATCH, None)) is None:
+        return (yield)
+    from pytest_pageconsistency.failure import case_failure, kernel_note
+    from pytest_pageconsistency.items import is_case
+    from pytest_pageconsistency.run_ahead import IS_AHEAD, check_steps
+
     if not is_case(pyfuncitem):
         return (yield)
-    batch = pyfuncitem.config.stash[_BATCH]
+    is_ahead = pyfuncitem.stash.get(IS_AHEAD, False)
     recorder = pyfuncitem.stash[_RECORDER]
     try:
         outcome = yield
     except Exception:
+        if is_ahead:
+            raise
         if result := batch.case_result(pyfuncitem):
             pyfuncitem.add_report_section("call", "kernel", kernel_note(result))
         raise
     program = recorder.program(pyfuncitem.nodeid)
+    if is_ahead:
+        check_steps(batch, pyfuncitem, program)
+        return outcome
     failure = case_failure(pyfuncitem, program, *batch.result(pyfuncitem))
     if failure is not None:
         raise failure
@@ -117,7 +158,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let a verdict read as a report, not as a traceback through this plugin."""
     report = yield
-    if call.excinfo is not None and isinstance(call.excinfo.value, CaseFailure | TargetError):
+    if call.excinfo is None or _BATCH not in item.config.stash:
+        return report
+    from pytest_pageconsistency.failure import CaseFailure, as_representation, may_be_expected
+    from pytest_pageconsistency.verdict import TargetError
+
+    if isinstance(call.excinfo.value, CaseFailure | TargetError):
         report.longrepr = as_representation(item, call.excinfo.value)
         if not may_be_expected(call.excinfo.value):
             report.outcome = "failed"
@@ -128,11 +174,14 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def kunit_target(request: pytest.FixtureRequest) -> Target:
     """The architecture that the case runs for: `arch`, `bits_per_long`, `byteorder`."""
+    from pytest_pageconsistency.failure import missing_tools_skip
+    from pytest_pageconsistency.verdict import Kind, TargetError
+
+    batch = _opened(request.config)
     arch = getattr(request, "param", None)
     if not isinstance(arch, str):
         message = "a test takes kunit_target or dual_bitmap as an argument, so that it is collected"
         raise TargetError(Kind.CASE_ERROR, f"{message} for each architecture")
-    batch = request.config.stash[_BATCH]
     batch.begin(request.session.items)
     with missing_tools_skip():
         return batch.target(arch)
@@ -143,10 +192,20 @@ def dual_bitmap(
     request: pytest.FixtureRequest, kunit_target: Target
 ) -> Generator[Recorder, None, None]:
     """Make dual bitmaps, `dual_bitmap(nbits=100)`, whose every operation the kernel takes too."""
+    from pytest_pageconsistency.cases import Recorder
+    from pytest_pageconsistency.failure import missing_tools_skip
+    from pytest_pageconsistency.items import is_case
+    from pytest_pageconsistency.run_ahead import IS_AHEAD
+    from pytest_pageconsistency.verdict import Kind, TargetError
+
     if not is_case(request.node):
         raise TargetError(Kind.CASE_ERROR, "a case takes dual_bitmap as an argument of its body")
     with missing_tools_skip():
-        request.config.stash[_BATCH].prepare(request.node)
+        batch = _opened(request.config)
+        if request.node.stash.get(IS_AHEAD, False):
+            batch.recorded(request.node)
+        else:
+            batch.prepare(request.node)
     recorder = Recorder(kunit_target.abi)
     request.node.stash[_RECORDER] = recorder
     yield recorder
@@ -157,7 +216,7 @@ def dual_bitmap(
 @pytest.fixture(scope="session")
 def kunit_tree(request: pytest.FixtureRequest) -> Tree:
     """The kernel source under test: `path` and `version`."""
-    return request.config.stash[_BATCH].tree()
+    return _opened(request.config).tree()
 
 
 @pytest.fixture
@@ -165,13 +224,23 @@ def kunit_run(
     request: pytest.FixtureRequest, kunit_target: Target
 ) -> Callable[[Sequence[Program]], TargetResult]:
     """Generate, build, boot, parse and cross-check a list of Programs now."""
-    batch = request.config.stash[_BATCH]
+    batch = _opened(request.config)
     return lambda programs: batch.run(programs, kunit_target)
 
 
 @pytest.fixture
 def kunit_suite(request: pytest.FixtureRequest, kunit_target: Target) -> str:
     """The C source that is generated from the session's cases for this target."""
-    batch = request.config.stash[_BATCH]
-    recording = batch.recording(request.session.items, kunit_target)
+    from pytest_pageconsistency.generate import make_suite
+
+    recording = _opened(request.config).recording(request.session.items, kunit_target)
     return make_suite(list(recording.programs.values()), kunit_target, {}).source
+
+
+def _opened(config: pytest.Config) -> Batch:
+    """What the session's cases share; it is there once anybody has asked for it."""
+    if _BATCH not in config.stash:
+        from pytest_pageconsistency.collection import open_batch
+
+        config.stash[_BATCH] = open_batch(config)
+    return config.stash[_BATCH]

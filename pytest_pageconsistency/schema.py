@@ -9,10 +9,14 @@ RESULT_SCHEMA = "pageconsistency-result/1"
 OUTCOMES_SCHEMA = "pageconsistency-outcomes/1"
 """Named in every outcomes.json, likewise."""
 
+SHARD_SCHEMA = "pageconsistency-shard/1"
+"""Named in every shard.json, likewise."""
+
 RESULT = "result.json"
 OUTCOMES = "outcomes.json"
+SHARD = "shard.json"
 
-FILES = (RESULT, OUTCOMES, "console.log", "suite.c", "kunitconfig", ".config")
+FILES = (RESULT, OUTCOMES, SHARD, "console.log", "suite.c", "kunitconfig", ".config")
 """What a session leaves for one architecture, and removes when it begins."""
 
 FINAL_OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")

@@ -10,8 +10,9 @@ from pytest_pageconsistency.kernel.qemu_configs import tree_architectures
 from pytest_pageconsistency.kernel.tools import missing_tools
 from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.settings import Settings
-from pytest_pageconsistency.target import ALL, FAMILIES, Target
+from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
+from pytest_pageconsistency.words import ALL, FAMILIES
 
 FindTargets = Callable[[Sequence[str]], Mapping[str, Target | Exception]]
 """Looks up the targets of some architectures, side by side; an exception for one that has none."""

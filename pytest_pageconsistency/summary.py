@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pytest_pageconsistency.matrix.cells import make_matrix
 from pytest_pageconsistency.matrix.fields import Unreadable, one_line
-from pytest_pageconsistency.matrix.page import summary_page
 from pytest_pageconsistency.matrix.reading import DEPTH, read_environments
 from pytest_pageconsistency.matrix.text import summary_text
 
@@ -42,6 +41,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         matrix = make_matrix(read_environments(options.directory))
         if options.html is not None:
+            # Templates take a while to load.
+            from pytest_pageconsistency.matrix.page import summary_page
+
             _write(options.html, summary_page(matrix))
     except Unreadable as error:
         print(f"pageconsistency summary: {one_line(str(error))}", file=sys.stderr)

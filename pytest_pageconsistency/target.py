@@ -34,10 +34,3 @@ class Target:
     def families(self) -> frozenset[str]:
         """The words that mean this target among others: "32bit" or "64bit", "be" or "le"."""
         return frozenset((f"{self.bits_per_long}bit", f"{self.byteorder[0]}e"))
-
-
-FAMILIES = ("32bit", "64bit", "be", "le")
-"""Every word that `Target.families` can hold."""
-
-ALL = "all"
-"""The word for every architecture."""

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from simulated import report_lines
 
 from pytest_pageconsistency import summary
@@ -61,6 +62,8 @@ CASES: Mapping[str, tuple[Callable[..., None], str, int]] = {
     "retry/test_retry.py::TestReads::test_bad[1]": (retry, "bad_reads", 1),
     "retry/test_retry.py::TestReads::test_bad[4]": (retry, "bad_reads", 4),
 }
+
+FLIP = "test_flips.py::test_is_seen[63]"
 
 
 @dataclass
@@ -195,6 +198,19 @@ def run(*arguments: str | Path) -> int:
     options = parser.parse_args(["summary", *map(str, arguments)])
     status: int = options.run(options)
     return status
+
+
+@pytest.fixture(scope="module")
+def passed() -> dict[str, Any]:
+    """result.json of a boot in which everything agrees."""
+    return document(UM, Damage())
+
+
+@pytest.fixture
+def four(tmp_path: Path) -> Path:
+    """A directory with one of everything."""
+    put_four(tmp_path / "four")
+    return tmp_path / "four"
 
 
 def anonymous(text: str) -> str:

@@ -15,15 +15,17 @@ from typing import Any
 import pytest
 from environments import (
     ARM,
+    FLIP,
     UM,
     Damage,
     anonymous,
     case_id,
     document,
+    four,
     outcomes_of,
+    passed,
     put,
     put_failure,
-    put_four,
     run,
 )
 from golden import check_golden
@@ -31,19 +33,7 @@ from golden import check_golden
 from pytest_pageconsistency.matrix.reading import natural
 from pytest_pageconsistency.verdict import Kind, Verdict
 
-FLIP = "test_flips.py::test_is_seen[63]"
-
-
-@pytest.fixture(scope="module")
-def passed() -> dict[str, Any]:
-    """result.json of a boot in which everything agrees."""
-    return document(UM, Damage())
-
-
-@pytest.fixture
-def four(tmp_path: Path) -> Path:
-    put_four(tmp_path / "four")
-    return tmp_path / "four"
+__all__ = ["four", "passed"]  # fixtures
 
 
 class TestText:

@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 from environments import (
+    FLIP,
     UM,
     Damage,
     case_id,
     document,
+    four,
     outcomes_of,
+    passed,
     put,
     put_failure,
-    put_four,
     run,
 )
 from page_parser import Page
@@ -27,19 +29,7 @@ from page_parser import Page
 from pytest_pageconsistency.matrix import reading
 from pytest_pageconsistency.verdict import Kind, Verdict
 
-FLIP = "test_flips.py::test_is_seen[63]"
-
-
-@pytest.fixture(scope="module")
-def passed() -> dict[str, Any]:
-    """result.json of a boot in which everything agrees."""
-    return document(UM, Damage())
-
-
-@pytest.fixture
-def four(tmp_path: Path) -> Path:
-    put_four(tmp_path / "four")
-    return tmp_path / "four"
+__all__ = ["four", "passed"]  # fixtures
 
 
 class TestBadInput:

@@ -9,23 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from environments import UM, Damage, anonymous, document, outcomes_of, put, put_four, run
+from environments import UM, Damage, anonymous, document, four, outcomes_of, passed, put, run
 from golden import check_golden
 from page_parser import Page
 
 from pytest_pageconsistency.matrix import page
 
-
-@pytest.fixture(scope="module")
-def passed() -> dict[str, Any]:
-    """result.json of a boot in which everything agrees."""
-    return document(UM, Damage())
-
-
-@pytest.fixture
-def four(tmp_path: Path) -> Path:
-    put_four(tmp_path / "four")
-    return tmp_path / "four"
+__all__ = ["four", "passed"]  # fixtures
 
 
 @pytest.fixture

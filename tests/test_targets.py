@@ -3,105 +3,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-import simulated
-from fake_kernel import calls, last_session, make_fake_make, make_fake_tree
+from fake_kernel import calls, last_session
+from targets import ONCE, common_arguments, consoles, document, fake, make_tree, run, steps
 
-from pytest_pageconsistency.cases import Recorder, record
-from pytest_pageconsistency.generate import make_suite
 from pytest_pageconsistency.kernel.process import session_members
-from pytest_pageconsistency.oracle import Abi
-from pytest_pageconsistency.target import Target
-
-HOST = Abi(64, "little")
-CASES = """
-    import pytest
-
-    @pytest.mark.parametrize("bit", [1, 2])
-    def test_set(dual_bitmap, bit):
-        dual_bitmap(8).set(bit)
-"""
-
-
-@pytest.fixture(autouse=True)
-def _tools(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    tools = make_fake_make(pytester.path / "tools")
-    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-
-
-def consoles(architectures: Sequence[str], bits: Sequence[int] = (1, 2)) -> dict[str, str]:
-    """What kernels print that agree with the oracle about CASES."""
-
-    def body(bit: int) -> Any:
-        def case(dual_bitmap: Recorder) -> None:
-            dual_bitmap(8).set(bit)
-
-        return case
-
-    found = {}
-    for arch in architectures:
-        programs = [
-            record(body(bit), HOST, f"test_targets.py::test_set[{arch}-{bit}]") for bit in bits
-        ]
-        suite = make_suite(programs, Target(arch, HOST), {})
-        found[arch] = simulated.console(suite).replace(suite.build_id, "@BUILD@")
-    return found
 
 
 @pytest.fixture
-def tree(pytester: pytest.Pytester) -> Path:
+def tree(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tree for two architectures more, which no file of ours knows."""
-    pytester.makepyfile(test_targets=CASES)
-    return fake(pytester)
-
-
-def fake(pytester: pytest.Pytester, **behaviour: Any) -> Path:
-    names = ("fake1", "fake2")
-    return make_fake_tree(
-        pytester.path / "linux",
-        **{
-            "cases": True,
-            "architectures": names,
-            "console": consoles(("um", *names)),
-            **behaviour,
-        },
-    )
-
-
-def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess(
-        "-p", "no:hypothesispytest",  # it would take longer to start than everything else
-        "--kunit-tree=linux", f"--kunit-cache={pytester.path / 'cache'}",
-        "--kunit-make-option=CC=gcc", *arguments,
-    )  # fmt: skip
-
-
-def steps(pytester: pytest.Pytester) -> dict[str, list[str]]:
-    """The steps of kunit.py that were taken for each architecture."""
-    found: dict[str, list[str]] = {}
-    for build in (pytester.path / "cache/kernels").glob("*/build"):
-        arch = build.parent.name.rpartition("-")[0]
-        found[arch] = [call[0] for call in calls(build)]
-    return found
-
-
-def document(pytester: pytest.Pytester, arch: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((pytester.path / f"out/{arch}/result.json").read_text())
-    return loaded
-
-
-ONCE = ["config", "config", "build", "exec"]
-"""A kernel's steps: configured for its ABI, and again for the suite."""
+    return make_tree(pytester, monkeypatch)
 
 
 def test_an_item_for_each_case_and_target(pytester: pytest.Pytester, tree: Path) -> None:
@@ -154,55 +75,71 @@ def test_what_nobody_waits_for_is_ended(
     if workers:
         # It comes first, so that one worker has it and the other waits.
         pytester.makepyfile(test_aa=FAILING)
-    with start(pytester, "--kunit-arch=um,fake1", "-x", *workers) as process:
+    with started(pytester, "--kunit-arch=um,fake1", "-x", *workers) as process:
         if not workers:
-            running_builds(pytester)
+            wait_until(lambda: running(pytester) != [])
             process.send_signal(signal.SIGINT)
-        wait_for_end(process)
+        process.wait(SECONDS)
     assert process.returncode != 0
-    sessions = [last_session(build) for build in builds(pytester)]
-    assert sessions
-    assert [session_members(session) for session in sessions] == [[]] * len(sessions)
+    assert sessions(pytester)
+    assert running(pytester) == []
 
 
-def start(pytester: pytest.Pytester, *arguments: str) -> subprocess.Popen[bytes]:
-    """A pytest that goes on while the test does."""
-    return pytester.popen(
-        [
-            *(sys.executable, "-m", "pytest", "-p", "no:hypothesispytest"),
-            *("--kunit-tree=linux", f"--kunit-cache={pytester.path / 'cache'}"),
-            *("--kunit-make-option=CC=gcc", *arguments),
-        ],
+@pytest.mark.parametrize("arch", ["um", "um,fake1"])
+def test_a_cancelled_controller_leaves_nothing(
+    pytester: pytest.Pytester, tree: Path, arch: str
+) -> None:
+    fake(pytester, hang="build")
+    with started(pytester, f"--kunit-arch={arch}", "--kunit-jobs=2", "-n2") as process:
+        wait_until(lambda: len(running(pytester)) == len(arch.split(",")))
+        process.terminate()
+        process.wait(SECONDS)
+    assert process.returncode != 0
+    wait_until(lambda: running(pytester) == [])
+
+
+SECONDS = 60
+"""More than anything that is waited for takes on a busy machine."""
+
+
+@contextmanager
+def started(pytester: pytest.Pytester, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A pytest that goes on while the test does; whatever goes wrong, nothing is left of it."""
+    process = pytester.popen(
+        [sys.executable, "-m", "pytest", *common_arguments(pytester), *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+            for session in sessions(pytester):
+                for member in session_members(session):
+                    with suppress(ProcessLookupError):
+                        os.kill(member, signal.SIGKILL)
 
 
-def wait_for_end(process: subprocess.Popen[bytes]) -> None:
-    """Fail rather than wait for ever."""
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
+def sessions(pytester: pytest.Pytester) -> list[int]:
+    """The sessions in which kunit.py has reached the build, as far as it has said so."""
+    found = []
+    for build in (pytester.path / "cache/kernels").glob("*/build"):
+        # The fake kunit.py may be in the middle of either file.
+        with suppress(ValueError, FileNotFoundError):
+            if (steps := calls(build)) and steps[-1][0] == "build":
+                found.append(last_session(build))
+    return found
 
 
-def builds(pytester: pytest.Pytester) -> list[Path]:
-    """The build directories whose kunit.py has reached the build."""
-    found = (pytester.path / "cache/kernels").glob("*/build")
-    return [build for build in found if calls(build) and calls(build)[-1][0] == "build"]
-
-
-def running_builds(pytester: pytest.Pytester) -> list[int]:
-    """Wait for a build, and return the sessions of all that run."""
-    wait_until(lambda: bool(builds(pytester)))
-    sessions = [last_session(build) for build in builds(pytester)]
-    assert any(session_members(session) for session in sessions)
-    return sessions
+def running(pytester: pytest.Pytester) -> list[int]:
+    """Those of the sessions in which something still runs."""
+    return [session for session in sessions(pytester) if session_members(session)]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    """Look again and again; fail rather than wait for ever."""
+    deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

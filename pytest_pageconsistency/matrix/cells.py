@@ -44,6 +44,7 @@ NO_VERDICT = Label(
     "no verdict", Standing.NOT_RUN, "pytest passed, and no kernel is known to have run the case"
 )
 NO_BOOT = Label("no boot", Standing.NOT_RUN, "the kernel was never built or never booted")
+NO_WORD = Label("no word", Standing.NOT_RUN, "the shard that has the case left no word of it")
 NO_RESULT = Label("no result", Standing.NOT_RUN, "the environment has no result that could be read")
 UNKNOWN = Label("unknown", Standing.FAILED, "the kernel's verdict is none that is known here")
 
@@ -157,7 +158,8 @@ def make_matrix(environments: Sequence[Environment]) -> Matrix:
 
 
 def _names(environment: Environment) -> Iterable[str]:
-    return (*environment.cases, *environment.planned, *(environment.outcomes or ()))
+    outcomes = environment.outcomes or ()
+    return (*environment.cases, *environment.planned, *outcomes, *environment.selected)
 
 
 def _cell(environment: Environment, name: str) -> Cell | None:
@@ -171,7 +173,9 @@ def _cell(environment: Environment, name: str) -> Cell | None:
     if outcome is not None:
         label = OF_OUTCOMES.get(outcome, NO_VERDICT)
         return Cell(label, f"{label.meaning}; the kernel was not asked")
-    if failure is not None and not environment.planned:
+    if name in environment.selected:
+        return Cell(NO_WORD, NO_WORD.meaning)
+    if failure is not None and not environment.planned and not environment.selected:
         return Cell(NO_RESULT, f"{failure.kind}: {failure.message}")
     return None
 

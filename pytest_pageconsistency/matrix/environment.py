@@ -81,8 +81,8 @@ class Environment:
 
     `name` is the directory, as seen from the one that was named. `cases` is by `CaseRecord.name`,
     `outcomes` by the same name: what pytest says, None if it never said anything. `planned` are
-    the names of the cases that were to run where `failure` is set. `readable` is False for files
-    that are no results at all.
+    the names of the cases that were to run where `failure` is set, `selected` those of the cases of
+    all shards where there were shards. `readable` is False for files that are no results at all.
     """
 
     name: str
@@ -93,6 +93,7 @@ class Environment:
     seconds: Mapping[str, float] = field(default_factory=dict)
     cases: Mapping[str, CaseRecord] = field(default_factory=dict)
     planned: tuple[str, ...] = ()
+    selected: frozenset[str] = frozenset()
     outcomes: Mapping[str, str] | None = None
     failure: Failure | None = None
     readable: bool = True

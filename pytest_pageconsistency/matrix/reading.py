@@ -17,6 +17,7 @@ from pytest_pageconsistency.matrix.environment import (
     Table,
 )
 from pytest_pageconsistency.matrix.fields import Fields, Unreadable, load, one_line
+from pytest_pageconsistency.matrix.shards import Part, merge
 from pytest_pageconsistency.schema import (
     FILES,
     FINAL_OUTCOMES,
@@ -24,8 +25,11 @@ from pytest_pageconsistency.schema import (
     OUTCOMES_SCHEMA,
     RESULT,
     RESULT_SCHEMA,
+    SHARD,
+    SHARD_SCHEMA,
     case_name,
 )
+from pytest_pageconsistency.shard import Shard, parse_directory, parse_shard
 
 DEPTH = 4
 """Levels of directories that are searched: <tree>/<toolchain>/<arch> and one to spare."""
@@ -34,13 +38,14 @@ MOST_ENVIRONMENTS = 200
 MOST_DIRECTORIES = 10_000
 RESULT_LIMIT = 256 * 1024 * 1024
 OUTCOMES_LIMIT = 64 * 1024 * 1024
+SHARD_LIMIT = 64 * 1024 * 1024
 
 
 def read_environments(directory: Path) -> list[Environment]:
     """Every environment below `directory`, in the natural order of their names.
 
-    What cannot be read becomes an environment with a failure. Unreadable if there is no
-    result.json at all, or more than a person would put into one table.
+    The shards of one are put together. What cannot be read becomes an environment with a failure.
+    Unreadable if there is no result.json at all, or more than a person would put into one table.
     """
     if not directory.is_dir():
         raise Unreadable(f"there is no directory {directory}: name the one of --kunit-artifacts")
@@ -48,7 +53,18 @@ def read_environments(directory: Path) -> list[Environment]:
     if not any((place / RESULT).is_file() for place in places):
         message = f"there is no {RESULT} below {directory}"
         raise Unreadable(f"{message}: name the directory of --kunit-artifacts")
-    return [_read(place, _name(place, directory)) for place in places]
+    whole: list[Environment] = []
+    parts: dict[str, list[Part]] = {}
+    for place in places:
+        read = _read(place, _name(place, directory))
+        if isinstance(read, Part):
+            parts.setdefault(_whole_name(read.environment.name), []).append(read)
+        else:
+            whole.append(read)
+    taken = {environment.name for environment in whole}
+    for name, of_name in parts.items():
+        whole.append(merge(f"{name} in shards" if name in taken else name, of_name))
+    return sorted(whole, key=lambda environment: natural(environment.name))
 
 
 def natural(text: str) -> tuple[tuple[int, str], ...]:
@@ -67,13 +83,18 @@ def _name(place: Path, directory: Path) -> str:
     return one_line(directory.resolve().name or "/" if relative == "." else relative)
 
 
+def _whole_name(name: str) -> str:
+    """The name of an environment that this one may be a shard of."""
+    return "/".join(part for part in name.split("/") if parse_directory(part) is None) or name
+
+
 def _places(directory: Path) -> Iterator[Path]:
     """The directories that hold something of a session, or nothing at all.
 
     A session makes its directories empty, and fills them when it comes to a result: one that
     was killed must not go unnoticed.
     """
-    found = 0
+    found = set()
     walk = os.walk(directory, onerror=_give_up, followlinks=True)
     for seen, (path, directories, files) in enumerate(walk):
         place = Path(path)
@@ -84,9 +105,9 @@ def _places(directory: Path) -> Iterator[Path]:
             message = f"there are more than {MOST_DIRECTORIES} directories below {directory}"
             raise Unreadable(f"{message}: name the one of --kunit-artifacts")
         if set(files).intersection(FILES) or is_empty:
-            found += 1
+            found.add(_whole_name(_name(place, directory)))
             yield place
-        if found > MOST_ENVIRONMENTS:
+        if len(found) > MOST_ENVIRONMENTS:
             message = f"there are more than {MOST_ENVIRONMENTS} environments below {directory}"
             raise Unreadable(f"{message}: name a directory with fewer")
 
@@ -95,18 +116,43 @@ def _give_up(error: OSError) -> None:
     raise Unreadable(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
-def _read(place: Path, name: str) -> Environment:
+def _read(place: Path, name: str) -> Environment | Part:
+    """An environment, or one shard of it."""
     arch = one_line(place.resolve().name)
-    if not (place / RESULT).is_file():
-        failure = Failure("no result", f"the session ended without a {RESULT}")
-        return Environment(name, arch, failure=failure)
+    shard = parse_directory(place.resolve().parent.name)
+    own, selected = None, None
     try:
-        return _environment(load(place / RESULT, RESULT_LIMIT), place, name)
+        if (place / SHARD).is_file():
+            shard, own, selected = _shard(load(place / SHARD, SHARD_LIMIT), arch)
+        environment = _environment(place, name, arch, is_empty=own == frozenset())
     except Unreadable as error:
-        return Environment(name, arch, failure=Failure("unreadable", str(error)), readable=False)
+        failure = Failure("unreadable", str(error))
+        environment = Environment(name, arch, failure=failure, readable=False)
+    return environment if shard is None else Part(shard, selected, environment)
 
 
-def _environment(document: Fields, place: Path, name: str) -> Environment:
+def _shard(document: Fields, arch: str) -> tuple[Shard, frozenset[str], frozenset[str]]:
+    """Which shard it is, the names of its own cases, and those of all shards."""
+    _check_schema(document, SHARD_SCHEMA, SHARD)
+    try:
+        shard = parse_shard(f"{document.integer('shard')}/{document.integer('of')}")
+    except ValueError as error:
+        raise Unreadable(f"{SHARD} is none: {error}") from error
+    own, selected = (
+        frozenset(case_name(case_id, arch) for case_id in document.texts(key))
+        for key in ("cases", "selected")
+    )
+    return shard, own, selected
+
+
+def _environment(place: Path, name: str, arch: str, *, is_empty: bool) -> Environment:
+    """What stands in `place`; `is_empty` if nothing was to run there."""
+    if not (place / RESULT).is_file():
+        failure = (
+            None if is_empty else Failure("no result", f"the session ended without a {RESULT}")
+        )
+        return Environment(name, arch, failure=failure)
+    document = load(place / RESULT, RESULT_LIMIT)
     _check_schema(document, RESULT_SCHEMA, RESULT)
     target = document.object("target")
     arch = target.text("arch")

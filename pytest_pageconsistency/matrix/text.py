@@ -40,16 +40,22 @@ def headline(matrix: Matrix) -> str:
     total = counts.total()
     if matrix.green:
         return f"all {total} cells are green"
-    without = sum(1 for environment in matrix.environments if environment.failure)
-    environments = "environment" if without == 1 else "environments"
+    faulty = [environment for environment in matrix.environments if environment.failure]
+    partial = sum(1 for environment in faulty if environment.cases)
+    without = len(faulty) - partial
     named = (
         (counts[Standing.FAILED], "failed"),
         (counts[Standing.NOT_RUN], "not run"),
         (counts[Standing.NO_OUTCOME], "without an outcome"),
-        (without, f"{environments} without a result"),
+        (without, f"{_environments_of(without)} without a result"),
+        (partial, f"{_environments_of(partial)} without a whole result"),
     )
     others = ", ".join(f"{count} {name}" for count, name in named if count)
     return f"{others}; {counts[Standing.PASSED]} of {total} cells are green"
+
+
+def _environments_of(count: int) -> str:
+    return "environment" if count == 1 else "environments"
 
 
 def _environments(matrix: Matrix) -> Iterator[str]:
