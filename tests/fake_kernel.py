@@ -32,7 +32,7 @@ _KUNIT = """\
 import argparse, json, logging, os, re, shutil, signal, subprocess, sys, time
 
 root = os.path.realpath(__file__).split("tools/testing/kunit")[0]
-switches = json.load(open(os.path.join(root, "fake-kernel.json")))
+switches = json.load(open(os.path.join(root, "fake-kernel")))
 if switches["exits"]:
     print(switches["exits"])
     sys.exit()
@@ -106,6 +106,9 @@ elif options.step == "build":
     if switches["build_stderr"] and (has_suite or not switches["builds_without_suite"]):
         logging.error(switches["build_stderr"].replace("@ROOT@", root.rstrip("/")))
         sys.exit(1)
+    if switches["edits"]:
+        with open(switches["edits"], "a") as file:
+            file.write("# edited\\n")
     open(build_path("suite.o"), "w").close()
     if not has_suite:
         sys.exit()
@@ -190,6 +193,7 @@ def make_fake_tree(
     flood: Step | None = None,
     leave_child: Step | None = None,
     ignore_signals: bool = False,
+    edits: Path | None = None,
     architectures: Sequence[str] = (),
     image: Path | None = Path(sys.executable),
     cases: bool = False,
@@ -204,10 +208,11 @@ def make_fake_tree(
     asked for, `exits` ends every step with success and these words, and with
     `builds_without_suite` the build's failure needs a suite. `hang`, `flood` and `leave_child`
     name the step that never ends (a boot prints its console first), prints without end, or leaves
-    a process behind; `ignore_signals` makes SIGINT and SIGTERM have no effect. `image` is copied
-    as the built image, None for none; with `cases` the image is compiled instead, and registers
-    the suite's case functions. `architectures` are those beside User Mode Linux; all are built for
-    this machine. `header` is the tree's own dual_bitmap.h.
+    a process behind; `ignore_signals` makes SIGINT and SIGTERM have no effect. The build adds a
+    line to the file `edits`. `image` is copied as the built image, None for none; with `cases` the
+    image is compiled instead, and registers the suite's case functions. `architectures` are those
+    beside User Mode Linux; all are built for this machine. `header` is the tree's own
+    dual_bitmap.h.
     """
     numbers = dict(zip(("VERSION", "PATCHLEVEL", "SUBLEVEL"), version.split("."), strict=False))
     files = {
@@ -243,12 +248,13 @@ def make_fake_tree(
         "flood": flood,
         "leave_child": leave_child,
         "ignore_signals": ignore_signals,
+        "edits": str(edits or ""),
         "cases": cases,
         "source": HEADER + _SOURCE,
         "registration": _REGISTRATION,
         "image": str(image.resolve()) if image else "",
     }
-    files["fake-kernel.json"] = json.dumps(switches)
+    files["fake-kernel"] = json.dumps(switches)
     for name, content in files.items():
         file = path / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -123,7 +123,7 @@ def test_what_kunit_is_called_with(tmp_path: Path) -> None:
     ]
     assert run.exec_command == (
         sys.executable,
-        "-u",
+        *("-E", "-X", "utf8", "-u"),
         f"{run.shadow}/tools/testing/kunit/kunit.py",
         *boot,
     )
@@ -207,7 +207,7 @@ def test_wishes_that_are_refused_are_left_out(tmp_path: Path) -> None:
     assert run.kunitconfig == "CONFIG_KUNIT=y\n# CONFIG_A is not set\n"
     steps = [call[0] for call in calls(run.build_directory)]
     assert steps == ["config", "config", "build", "exec"]
-    run_fake(request)
+    run_fake(changed(request, header=b"/* other */\n"))
     steps = [call[0] for call in calls(run.build_directory)]
     assert steps[4:] == ["config", "build", "exec"]
 

@@ -195,6 +195,28 @@ def test_a_stranger_who_names_the_same_directory_is_left_alone(tmp_path: Path) -
         other.kill()
 
 
+def test_directory_and_environment(tmp_path: Path) -> None:
+    done = run(["sh", "-c", "pwd; echo $A"], directory=tmp_path, environment={"A": "b"})
+    assert done.output == f"{tmp_path}\nb\n"
+
+
+def test_a_short_command_takes_its_own_time_alone() -> None:
+    assert min(run(["true"]).seconds for _ in range(10)) < 0.05
+
+
+def test_a_command_that_closes_its_output_is_seen_to_end() -> None:
+    code = "import os, time; os.close(1); os.close(2); time.sleep(0.6)"
+    done = run(python(code))
+    assert 0.6 <= done.seconds < 5
+    assert not done.timed_out
+
+
+def test_output_of_a_child_that_lives_on_does_not_keep_us(tmp_path: Path) -> None:
+    done = run(["sh", "-c", "sleep 60 & echo out"])
+    assert done.output == "out\n"
+    assert done.seconds < 10
+
+
 def test_handlers_are_given_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     run(python("pass"))

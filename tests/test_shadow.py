@@ -228,3 +228,27 @@ def test_an_incomplete_tree_is_a_config_error(tree: Tree, shadow: Path) -> None:
     with pytest.raises(TargetError, match=r"Kconfig\.debug is missing") as caught:
         update_shadow(tree, shadow, suite=SUITE, header=None)
     assert caught.value.verdict.kind is Kind.CONFIG_ERROR
+
+
+def test_what_python_compiled_stays_until_a_module_changes(tree: Tree, shadow: Path) -> None:
+    update_shadow(tree, shadow, suite=SUITE, header=None)
+    compiled = shadow / "tools/testing/kunit/__pycache__"
+    compiled.mkdir()
+    (compiled / "kunit.pyc").touch()
+    update_shadow(tree, shadow, suite=SUITE, header=None)
+    assert (compiled / "kunit.pyc").exists()
+
+    kunit = tree.path / "tools/testing/kunit/kunit.py"
+    kunit.write_text(kunit.read_text() + "# edited\n")
+    update_shadow(tree, shadow, suite=SUITE, header=None)
+    assert not compiled.exists()
+
+
+def test_the_real_files_are_told(tree: Tree, shadow: Path) -> None:
+    own = update_shadow(tree, shadow, suite=SUITE, header=b"x")
+    assert {*own} == {str(path.relative_to(shadow)) for path in real_files(shadow)}
+    assert update_shadow(tree, shadow, suite=SUITE, header=b"x") == own
+
+
+def real_files(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]

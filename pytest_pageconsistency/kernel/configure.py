@@ -6,9 +6,12 @@ from __future__ import annotations
 import re
 
 from pytest_pageconsistency.kernel.cache import raise_if_disk_full
+from pytest_pageconsistency.kernel.clock import disk_time
 from pytest_pageconsistency.kernel.failures import config_failure, dropped_options
-from pytest_pageconsistency.kernel.place import Configuration, Place, kunit_command
+from pytest_pageconsistency.kernel.inputs import take_record
+from pytest_pageconsistency.kernel.place import Configuration, Place, is_empty, kunit_command
 from pytest_pageconsistency.kernel.process import Completed, run
+from pytest_pageconsistency.kernel.record import write_unfinished
 from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.verdict import Kind, TargetError
 
@@ -23,6 +26,10 @@ def configure(configuration: Configuration, place: Place, progress: Progress) ->
     TargetError (CONFIG_ERROR) if something required is dropped, or the tree's own files fail.
     """
     progress.phase("configuring the kernel")
+    if is_empty(place.build):
+        # If this build does not come to its end, the next one goes on from here.
+        now = disk_time(place)
+        write_unfinished(place, take_record(configuration, place, (), now, None), now)
     done = _run(configuration, place, progress)
     dropped = dropped_options(done.output, place.read_dot_config()) if done.returncode else []
     wishes = {line for line in _granted(configuration, place) if line in dropped}

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.kernel.boot import BootOptions, boot
-from pytest_pageconsistency.kernel.build import build
 from pytest_pageconsistency.kernel.cache import disk_errors, hold
-from pytest_pageconsistency.kernel.configure import configure
 from pytest_pageconsistency.kernel.image_facts import ImageFacts, image_record
+from pytest_pageconsistency.kernel.incremental import Job, make_kernel
 from pytest_pageconsistency.kernel.place import Configuration, Place, place_of
 from pytest_pageconsistency.kernel.process import end_orphans
 from pytest_pageconsistency.kernel.shadow import update_shadow
@@ -45,7 +44,8 @@ class KernelRun:
 
     `console` is all that the boot printed, kunit.py's own lines too; it is short if the
     boot `timed_out` or `overflowed` the limit of its output. `seconds` has the keys
-    "config", "build" and "boot". `exec_command` boots the same kernel again.
+    "config", "build" and "boot", 0.0 for a step that was not needed. `exec_command` boots the same
+    kernel again.
     """
 
     shadow: Path
@@ -83,10 +83,10 @@ def run_kernel(
     ):
         progress.phase("preparing the tree")
         end_orphans(str(place.root))
-        update_shadow(configuration.tree, place.shadow, suite=request.suite, header=request.header)
-        place.build.mkdir(exist_ok=True)
-        configured = configure(configuration, place, progress)
-        built = build(configuration, place, request.suite, jobs, progress)
+        own = update_shadow(
+            configuration.tree, place.shadow, suite=request.suite, header=request.header
+        )
+        spent = make_kernel(Job(configuration, place, own, request.suite), jobs, progress)
         elf = _checked_image(request, place)
         booted = boot(configuration, place, request.options, progress)
         return KernelRun(
@@ -96,8 +96,8 @@ def run_kernel(
             timed_out=booted.timed_out,
             overflowed=booted.overflowed,
             seconds={
-                "config": configured.seconds,
-                "build": built.seconds,
+                "config": spent.config,
+                "build": spent.build,
                 "boot": booted.seconds,
             },
             kunitconfig=place.kunitconfig.read_text("utf-8"),

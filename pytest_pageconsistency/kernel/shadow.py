@@ -32,6 +32,8 @@ _LEFTOVERS = (
     *("vmlinux*", ".vmlinux*"),
 )
 _TEMPORARY = ".pageconsistency-new"
+_COMPILED = "__pycache__"
+"""Where Python keeps what it compiled, to start faster."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ _Node: TypeAlias = "_Directory | _LeftOut | bytes"
 
 def update_shadow(
     tree: Tree, shadow: Path, *, suite: Mapping[str, bytes], header: bytes | None
-) -> None:
-    """Make or refresh the shadow of `tree` in `shadow`.
+) -> list[str]:
+    """Make or refresh the shadow of `tree` in `shadow`; returns the paths in it of its real files.
 
     `suite` maps file names, Makefile and Kconfig among them, to the whole content of
     mm/pageconsistency. `header` replaces include/linux/dual_bitmap.h; None leaves the
@@ -72,7 +74,9 @@ def update_shadow(
         # The tree's own is copied too: a link back to an older file is no news to make.
         _put(plan, HEADER, content)
     shadow.mkdir(parents=True, exist_ok=True)
-    _synchronise(tree.path.resolve(), shadow, plan)
+    own: list[str] = []
+    _synchronise(tree.path.resolve(), shadow, plan, "", own)
+    return sorted(own)
 
 
 def _leave_out_leftovers(tree: Path, plan: _Directory) -> None:
@@ -117,28 +121,35 @@ def _content(path: Path) -> bytes | None:
 def _copy(directory: Path) -> _Directory:
     copied = _Directory(ours=True)
     for entry in os.scandir(directory):
-        if entry.name == "__pycache__":
+        if entry.name == _COMPILED:
             continue
         path = Path(entry.path)
         copied.entries[entry.name] = _copy(path) if entry.is_dir() else path.read_bytes()
     return copied
 
 
-def _synchronise(source: Path, target: Path, plan: _Directory) -> None:
-    """Make the real directory `target` hold what `plan` and the tree's `source` ask for."""
+def _synchronise(source: Path, target: Path, plan: _Directory, prefix: str, own: list[str]) -> None:
+    """Make the real directory `target` hold what `plan` and the tree's `source` ask for.
+
+    `own` gets the names of the real files in it, from the shadow's top: `prefix` is `target`'s.
+    """
     _make_directory(target)
     present = {entry.name: entry for entry in os.scandir(target)}
     wanted = set(_wanted(source, plan))
-    for name in present.keys() - wanted:
-        _remove(target / name)
+    written = False
     for name in wanted:
         node = plan.entries.get(name)
         if isinstance(node, bytes):
-            _write(target / name, node)
+            own.append(prefix + name)
+            written |= _write(target / name, node, present.get(name))
         elif isinstance(node, _Directory):
-            _synchronise(source / name, target / name, node)
+            _synchronise(source / name, target / name, node, f"{prefix}{name}/", own)
         else:
-            _link(source / name, target / name, present.get(name))
+            _link(f"{source}/{name}", f"{target}/{name}", present.get(name))
+    for name in present.keys() - wanted:
+        # Python finds by a time in seconds whether what it compiled is still right.
+        if name != _COMPILED or not plan.ours or written:
+            _remove(target / name)
 
 
 def _wanted(source: Path, plan: _Directory) -> Iterator[str]:
@@ -160,25 +171,28 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _write(path: Path, content: bytes) -> None:
-    if not path.is_symlink():
-        if path.is_dir():
+def _write(path: Path, content: bytes, present: os.DirEntry[str] | None) -> bool:
+    """Give the real file `path` this content; whether it had another."""
+    if present is not None and not present.is_symlink():
+        if present.is_dir():
             shutil.rmtree(path)
-        elif _content(path) == content:
-            return
+        elif present.stat().st_size == len(content) and path.read_bytes() == content:
+            return False
     temporary = path.with_name(path.name + _TEMPORARY)
     temporary.write_bytes(content)
     temporary.replace(path)  # takes the place of a link, does not write through it
+    return True
 
 
-def _link(source: Path, target: Path, present: os.DirEntry[str] | None) -> None:
+def _link(source: str, target: str, present: os.DirEntry[str] | None) -> None:
+    # Thousands of these are looked at every time: no objects for the paths of those that stay.
     if present is not None:
         if present.is_symlink():
-            if target.readlink() == source:
+            if os.readlink(target) == source:  # noqa: PTH115
                 return
         elif present.is_dir():
             shutil.rmtree(target)
-    temporary = target.with_name(target.name + _TEMPORARY)
+    temporary = Path(target + _TEMPORARY)
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(source)
     temporary.replace(target)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Bring the kernel of a place up to date with as little work as is safe."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_pageconsistency.kernel.build import build
+from pytest_pageconsistency.kernel.changes import find_changes
+from pytest_pageconsistency.kernel.clock import disk_time, next_disk_time
+from pytest_pageconsistency.kernel.configure import configure
+from pytest_pageconsistency.kernel.inputs import look_again, renew_record, take_record
+from pytest_pageconsistency.kernel.paths import own_paths, paths_of
+from pytest_pageconsistency.kernel.place import Configuration, Place, is_empty
+from pytest_pageconsistency.kernel.record import (
+    Record,
+    begin,
+    read_record,
+    write_record,
+)
+from pytest_pageconsistency.kernel.relink import relink
+from pytest_pageconsistency.kernel.stale import remove_stale
+from pytest_pageconsistency.progress import Progress
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of wall clock for each step; 0.0 for one that was not needed."""
+
+    config: float = 0.0
+    build: float = 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A kernel to make: the place, whose shadow is up to date, and what is in that.
+
+    `own` are the shadow's real files (update_shadow), `suite` the contents of the suite's.
+    """
+
+    configuration: Configuration
+    place: Place
+    own: Sequence[str]
+    suite: Mapping[str, bytes]
+
+
+def make_kernel(job: Job, jobs: int, progress: Progress) -> Spent:
+    """Make the kernel be what its sources, configuration and tools are now.
+
+    Does nothing if nothing changed, and for User Mode Linux without make what can be done without.
+    TargetError as `configure` and `build` raise it.
+    """
+    place = job.place
+    now = disk_time(place)
+    own = own_paths(place, job.own)
+    record, finished = read_record(place)
+    if record is not None and finished:
+        changes = find_changes(record, own, now)
+        if not changes.any:
+            if changes.refreshed:
+                write_record(place, record)
+            return Spent()
+        if changes.only_own and job.configuration.arch == "um":
+            spent = _without_make(job, record, changes.own, now, jobs, progress)
+            if spent is not None:
+                return spent
+            finished = False
+    now = next_disk_time(place)
+    if record is not None:
+        paths = paths_of(job.configuration, place, job.own)
+        changes = find_changes(record, own, now)
+        remove_stale(place, paths, record, changes, unfinished=not finished)
+    elif not is_empty(place.build):
+        shutil.rmtree(place.build)
+    return _with_make(job, now, jobs, progress)
+
+
+def _without_make(
+    job: Job, record: Record, changed: frozenset[str], now: int, jobs: int, progress: Progress
+) -> Spent | None:
+    """Compile what changed of the suite; None if make must do it."""
+    progress.phase("building the kernel")
+    started = time.monotonic()
+    begin(job.place, now)
+    paths = paths_of(job.configuration, job.place, job.own)
+    if not relink(job.place, paths, record, changed, jobs, progress):
+        return None
+    renewed = renew_record(record, job.place, paths, now)
+    if renewed is None:
+        return None
+    write_record(job.place, renewed)
+    return Spent(build=time.monotonic() - started)
+
+
+def _with_make(job: Job, now: int, jobs: int, progress: Progress) -> Spent:
+    place = job.place
+    begin(place, now)
+    place.build.mkdir(exist_ok=True)
+    configured = configure(job.configuration, place, progress)
+    before, _finished = read_record(place)
+    seen = look_again(before) if before else {}
+    built = build(job.configuration, place, job.suite, jobs, progress)
+    record = take_record(job.configuration, place, job.own, now, before, seen)
+    write_record(place, record)
+    return Spent(configured.seconds, built.seconds)
