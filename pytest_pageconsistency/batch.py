@@ -83,8 +83,14 @@ class Batch:
         self.workshop.begin(orders, failures)
 
     def is_ready(self, arch: str) -> bool:
-        """Whether nobody needs to wait for the kernel of an architecture any more."""
-        return self._begun and self.workshop.is_ready(arch)
+        """Whether nobody needs to wait for the kernel of an architecture any more.
+
+        First lets the threads start the processes that they need.
+        """
+        if not self._begun:
+            return False
+        self.workshop.let_start(arch)
+        return self.workshop.is_ready(arch)
 
     def recorded(self, item: pytest.Function) -> Program | None:
         """What was recorded of an item, None if nothing was.

@@ -7,11 +7,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 from typing import Protocol
 
 PLAIN_INTERVAL = 30.0
 """Seconds between two lines of a log that says "still at it"."""
 
+
+PREPARING = "preparing the tree"
+"""The step that this process takes itself; in all others it waits for another one."""
 
 WAITING = "waiting for a core"
 """The one step that is not worth a line again and again: others work meanwhile."""
@@ -73,25 +77,33 @@ class Board:
         self.clock = clock
         self.statuses: dict[str, Status] = {}
         self.lines: deque[Line] = deque()
+        self.handed_over: dict[str, Event] = {}
 
     def worker(self, name: str, check: Callable[[], None] = lambda: None) -> Worker:
         """Where the worker called `name` writes; every call begins with `check`."""
-        return Worker(self, name, check)
+        self.handed_over[name] = Event()
+        return Worker(self, name, check, self.handed_over[name])
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One worker's part of a board: a Progress."""
+    """One worker's part of a board: a Progress.
+
+    `handed_over` is set once another process works for it, and when there is no more to do.
+    """
 
     board: Board
     name: str
     check: Callable[[], None]
+    handed_over: Event
 
     def phase(self, name: str) -> None:
         """Begin a step."""
         self.check()
         self.board.statuses[self.name] = Status(name, "", self.board.clock())
         self.board.lines.append(Line(f"{self.name}: {name} ...", lasting=False))
+        if name != PREPARING:
+            self.handed_over.set()
 
     def tick(self, text: str) -> None:
         """Go on with it."""
@@ -107,6 +119,7 @@ class Worker:
     def done(self) -> None:
         """Leave the board: there is nothing to wait for any more."""
         self.board.statuses.pop(self.name, None)
+        self.handed_over.set()
 
 
 class PlainDisplay:

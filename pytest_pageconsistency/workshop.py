@@ -30,6 +30,9 @@ _T = TypeVar("_T")
 _THREADS = 32
 """Architectures that are at work at once at the most; cores are what is short."""
 
+_HEAD_START = 1.0
+"""Seconds that a thread has for itself, at the most, before cases run ahead."""
+
 OpenDisplay = Callable[[Board], AbstractContextManager[Callable[[], None]]]
 """Shows a board for as long as the block lasts; gives what to call now and then."""
 
@@ -119,6 +122,15 @@ class Workshop:
     def is_ready(self, arch: str) -> bool:
         """Whether `outcome` returns or raises at once."""
         return arch not in self._futures or self._futures[arch].done()
+
+    def let_start(self, arch: str) -> None:
+        """Wait a moment, until other processes work for an architecture.
+
+        A thread that opens many files gets the interpreter back for each of them, from one that
+        computes, after 5 ms: some 50 ms of work would take a second.
+        """
+        if (handed_over := self._board.handed_over.get(arch)) is not None:
+            handed_over.wait(_HEAD_START)
 
     def call(self, name: str, work: Callable[[Progress], _T]) -> _T:
         """Do some other long work and wait for it."""

@@ -16,7 +16,7 @@ from pytest_pageconsistency.kernel.place import Configuration, Place, place_of
 from pytest_pageconsistency.kernel.process import end_orphans
 from pytest_pageconsistency.kernel.shadow import update_shadow
 from pytest_pageconsistency.oracle import Abi
-from pytest_pageconsistency.progress import Progress
+from pytest_pageconsistency.progress import PREPARING, Progress
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 
@@ -81,7 +81,7 @@ def run_kernel(
         hold(place.lock, progress),
         cores.share(progress, turn) as jobs,
     ):
-        progress.phase("preparing the tree")
+        progress.phase(PREPARING)
         end_orphans(str(place.root))
         own = update_shadow(
             configuration.tree, place.shadow, suite=request.suite, header=request.header

@@ -18,7 +18,7 @@ from pytest_pageconsistency.kernel.place import Configuration, Place, place_of
 from pytest_pageconsistency.kernel.process import Limits, end_orphans, run
 from pytest_pageconsistency.kernel.shadow import SUITE_DIRECTORY, update_shadow
 from pytest_pageconsistency.oracle import Abi
-from pytest_pageconsistency.progress import Progress
+from pytest_pageconsistency.progress import PREPARING, Progress
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 _OBJECT = f"{SUITE_DIRECTORY}/pc_runtime.o"
@@ -42,7 +42,7 @@ def read_abi(
     ):
         if (abi := _known(place)) is not None:
             return abi
-        progress.phase("preparing the tree")
+        progress.phase(PREPARING)
         end_orphans(str(place.root))
         update_shadow(configuration.tree, place.shadow, suite=runtime, header=None)
         place.build.mkdir(exist_ok=True)

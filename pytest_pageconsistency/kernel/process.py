@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import selectors
 import signal
@@ -24,7 +25,8 @@ OUTPUT_LIMIT = 256 * 1024 * 1024
 _MARKER = "PAGECONSISTENCY_BUILD"
 """Environment variable by which a later session knows what a killed one left running."""
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 20
+"""Bytes that a pipe holds, and that one read takes: who writes much need not wait for us."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,8 @@ class _Output:
 
     def __enter__(self) -> _Output:
         os.set_blocking(self.stream.fileno(), False)
+        with contextlib.suppress(OSError):  # a user may have used up what all pipes may hold
+            fcntl.fcntl(self.stream, fcntl.F_SETPIPE_SZ, _CHUNK)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.stream, selectors.EVENT_READ)
         # Output may end long before the leader, or with its children long after.
