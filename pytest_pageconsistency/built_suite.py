@@ -69,6 +69,9 @@ def reuse_suite(
     generated = {name: data for name, data in files.items() if name != BUILD_ID_FILE}
     if build_id_of(generated, identity) != build_id:
         return None
+    # A session that was killed may have left its own.
+    if build_id.encode() not in files.get(BUILD_ID_FILE, b""):
+        return None
     functions = frozenset(case.function for case in built)
     return Reused(Suite(cases, files, build_id, functions), selection)
 

@@ -79,6 +79,12 @@ def test_files_that_changed_are_not_reused(place: Place, name: str) -> None:
     assert reused(place, CASES) is None
 
 
+def test_a_build_id_that_a_killed_session_left(place: Place) -> None:
+    other = make_suite(CASES, UM, {"header": "abd"}).files["build_id.c"]
+    (place.shadow / SUITE_DIRECTORY / "build_id.c").write_bytes(other)
+    assert reused(place, CASES) is None
+
+
 def test_files_that_came_or_went_are_not_reused(place: Place) -> None:
     directory = place.shadow / SUITE_DIRECTORY
     (directory / "more.h").touch()
