@@ -82,7 +82,6 @@ def _without_make(
     job: Job, record: Record, changed: frozenset[str], now: int, jobs: int, progress: Progress
 ) -> Spent | None:
     """Compile what changed of the suite; None if make must do it."""
-    progress.phase("building the kernel")
     started = time.monotonic()
     begin(job.place, now)
     paths = paths_of(job.configuration, job.place, job.own)

@@ -83,6 +83,7 @@ def relink(
     if any(_exports(place, one) for one in objects):
         return False
     stale = [one for one in objects if one.is_stale]
+    progress.phase("building the kernel")
     runner = _Runner(place, environment, progress)
     if not runner.all([_compilation(one) for one in stale], jobs):
         return False
