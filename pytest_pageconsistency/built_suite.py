@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -42,7 +43,7 @@ class Reused:
 def remember_suite(place: Place, suite: Suite) -> None:
     """Leave word of what `place` was built with."""
     cases = [asdict(_built_case(case)) for case in suite.cases]
-    draft = place.root / f"{_RECORD}.new"
+    draft = place.root / f"{_RECORD}.{os.getpid()}"
     draft.write_text(json.dumps({"build_id": suite.build_id, "cases": cases}), "utf-8")
     draft.replace(place.root / _RECORD)
 

@@ -99,13 +99,20 @@ def _will_run(item: pytest.Item) -> bool:
     return skip is None and runs
 
 
+def direct_parameters(item: pytest.Function) -> dict[str, Any]:
+    """The item's own parameters, not those of fixtures."""
+    found = {}
+    for name, value in item.callspec.params.items():
+        definitions = item._fixtureinfo.name2fixturedefs.get(name, ())
+        if all(d.func.__name__ == "get_direct_param_fixture_func" for d in definitions):
+            found[name] = value
+    return found
+
+
 def _arguments(item: pytest.Function, recorder: Recorder, target: Target) -> dict[str, Any]:
     """What the body is called with: its own parameters, the recorder and the target."""
     available: dict[str, Any] = {CASE_FIXTURE: recorder, TARGET_FIXTURE: target}
-    for name in item.callspec.params:
-        definitions = item._fixtureinfo.name2fixturedefs.get(name, ())
-        if all(d.func.__name__ == "get_direct_param_fixture_func" for d in definitions):
-            available[name] = item.callspec.params[name]
+    available |= direct_parameters(item)
     wanted = item._fixtureinfo.argnames
     if unsupported := [name for name in wanted if name not in available]:
         raise TargetError(

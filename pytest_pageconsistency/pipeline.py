@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -107,7 +108,9 @@ def carry_out(plan: Plan, cores: Cores, progress: Progress, turn: int = 0) -> Ke
     """Build and boot what was planned; as `run_kernel`."""
     run = run_kernel(plan.request, cores, progress, turn)
     if not plan.reused:
-        remember_suite(place_of(plan.request.configuration), plan.suite)
+        # Nobody needs it but for speed.
+        with contextlib.suppress(OSError):
+            remember_suite(place_of(plan.request.configuration), plan.suite)
     return run
 
 

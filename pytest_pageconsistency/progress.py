@@ -115,6 +115,7 @@ class Worker:
         """Leave a line for the user."""
         self.check()
         self.board.lines.append(Line(f"{self.name}: {text}", lasting=True))
+        self.handed_over.set()
 
     def done(self) -> None:
         """Leave the board: there is nothing to wait for any more."""

@@ -15,12 +15,18 @@ from typing import cast
 
 import pytest
 from _pytest.runner import runtestprotocol
+from _pytest.warnings import catch_warnings_for_item
 
 from pytest_pageconsistency.batch import Batch
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.failure import other_steps_failure
-from pytest_pageconsistency.items import CASE_FIXTURE, TARGET_FIXTURE, case_arch, is_case
-from pytest_pageconsistency.verdict import TargetError
+from pytest_pageconsistency.items import (
+    CASE_FIXTURE,
+    TARGET_FIXTURE,
+    case_arch,
+    direct_parameters,
+    is_case,
+)
 
 IS_AHEAD = pytest.StashKey[bool]()
 """Set while an item runs ahead: it must not wait for its kernel."""
@@ -43,7 +49,7 @@ class _Held:
             return took_recorded_steps is False
         try:
             result = batch.case_result(self.item)
-        except TargetError:
+        except Exception:  # its second run will raise it, in its own name
             return False
         return result is not None and result.verdict.passed
 
@@ -59,7 +65,7 @@ class RunAhead:
         """Run one item ahead if its kernel is not ready; None if pytest shall run it as ever."""
         if not isinstance(item, pytest.Function) or not self._may_wait(item):
             self._report(item)
-            return None
+            return True if _stops(item) else None
         item.stash[IS_AHEAD] = True
         try:
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
@@ -77,9 +83,9 @@ class RunAhead:
         """Report what was held, in its order; `nextitem` is the one that runs after it."""
         held, self._held = self._held, []
         for one in held:
-            session, hook = one.item.session, one.item.ihook
-            if session.shouldfail or session.shouldstop:
+            if _stops(one.item):
                 return
+            hook = one.item.ihook
             name = {"nodeid": one.item.nodeid, "location": one.item.location}
             hook.pytest_runtest_logstart(**name)
             for report in one.reports if one.stands(self.batch) else _run_again(one, nextitem):
@@ -87,18 +93,28 @@ class RunAhead:
             hook.pytest_runtest_logfinish(**name)
 
 
-def _run_again(held: _Held, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
-    """Run an item as ever; what is left to report then.
+def _stops(item: pytest.Item) -> bool:
+    """Whether nothing shall run any more."""
+    return bool(item.session.shouldfail or item.session.shouldstop)
 
-    Its first run may have torn down what others had set up: that failure is its own.
+
+def _run_again(held: _Held, nextitem: pytest.Item | None) -> Sequence[pytest.TestReport]:
+    """Run an item as ever; what it has to report.
+
+    An item that failed and passes now has failed: in its first run it may have torn down what
+    others had set up, and a case that passes at times is no case that passes.
     """
-    states = held.item.session._setupstate
-    states.teardown_exact(held.item)
-    # All but the item itself stays set up.
-    reports = runtestprotocol(held.item, nextitem=cast("pytest.Item", held.item.parent))
+    item = held.item
+    states = item.session._setupstate
+    states.teardown_exact(item)
+    # pytest has done this for the item in whose turn this one is reported.
+    with catch_warnings_for_item(item.config, item.ihook, "runtest", item):
+        # All but the item itself stays set up.
+        parent = cast("pytest.Item", item.parent)
+        reports = runtestprotocol(item, log=False, nextitem=parent)
     states.teardown_exact(nextitem)
-    first, second = held.reports[-1], reports[-1]
-    return [first] if first.failed and first.when == "teardown" and second.passed else []
+    failed_first = any(report.failed for report in held.reports)
+    return held.reports if failed_first and all(r.passed for r in reports) else reports
 
 
 def check_steps(batch: Batch, item: pytest.Function, program: Program) -> None:
@@ -113,16 +129,29 @@ def check_steps(batch: Batch, item: pytest.Function, program: Program) -> None:
 
 
 def may_run_ahead(config: pytest.Config) -> bool:
-    """Whether nobody looks on: workers report in their order, a debugger stops in the run."""
+    """Whether nobody looks on.
+
+    Workers report in their order, a debugger stops in the run, what is printed is seen at once, and
+    another plugin may run items in its own way.
+    """
     options = config.option
     looks_on = ("usepdb", "setuponly", "setupshow", "setupplan", "trace")
-    is_worker = hasattr(config, "workerinput")
-    return not is_worker and not any(getattr(options, name, False) for name in looks_on)
+    if hasattr(config, "workerinput") or any(getattr(options, name, False) for name in looks_on):
+        return False
+    if options.capture == "no" or config.getini("log_cli"):
+        return False
+    ours = (__name__.rpartition(".")[0], "_pytest")
+    return all(
+        implementation.wrapper
+        or implementation.hookwrapper
+        or implementation.function.__module__.startswith(ours)
+        for implementation in config.hook.pytest_runtest_protocol.get_hookimpls()
+    )
 
 
 def _is_plain(item: pytest.Function) -> bool:
     """Whether this is a case that takes its bitmaps, its target and its own parameters alone."""
     if not is_case(item):
         return False
-    fixtures = set(item.fixturenames) - set(item.callspec.params)
+    fixtures = set(item.fixturenames) - direct_parameters(item).keys()
     return fixtures <= {CASE_FIXTURE, TARGET_FIXTURE, "request"}

@@ -131,6 +131,7 @@ class Workshop:
         """
         if (handed_over := self._board.handed_over.get(arch)) is not None:
             handed_over.wait(_HEAD_START)
+            handed_over.set()
 
     def call(self, name: str, work: Callable[[Progress], _T]) -> _T:
         """Do some other long work and wait for it."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from pytest_pageconsistency.kernel.inputs import ENVIRONMENT, renew_record, take
 from pytest_pageconsistency.kernel.paths import paths_of
 from pytest_pageconsistency.kernel.place import Configuration, Place
 from pytest_pageconsistency.kernel.record import Record
-from pytest_pageconsistency.kernel.relink import relink
+from pytest_pageconsistency.kernel.relink import keep_no_secrets, relink
 from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.progress import SilentProgress
 
@@ -86,7 +87,7 @@ class Kernel:
         listed = "".join(f"{self.shadow}/{path}\\n" for path in included)
         make = f"cat {source} {header if included else ''} > {SUITE}/{name}.o"
         saved = f"{make}; printf '{source}\\n{listed}' > {SUITE}/.{name}.o.d"
-        saved += '; test "$$HOME$(pound)" = "#"'
+        saved += '; test "$$NOT_SET$(pound)" = "#"'
         write(self.build / SUITE / f"{name}.o", b"old object\n")
         target = f"{SUITE}/{name}.o"
         deps = "".join(f"  {self.shadow}/{path} \\\n" for path in included)
@@ -214,3 +215,15 @@ def test_it_can_be_cancelled(kernel: Kernel) -> None:
     with pytest.raises(Cancelled):
         relink(kernel.place, kernel.paths, kernel.record, kernel.edit(HEADER), 2, Impatient())
     assert time.monotonic() - began < 20
+
+
+def test_what_is_kept_of_the_environment_is_what_make_added(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOY_TOKEN", "very secret")
+    path = kernel.build / ENVIRONMENT
+    path.write_text(f"GREETING=hello\0DEPLOY_TOKEN=very secret\0PATH={os.environ['PATH']}:/x\0")
+    keep_no_secrets(kernel.place)
+    assert path.read_text() == f"GREETING=hello\0PATH={os.environ['PATH']}:/x\0"
+    assert kernel.relink(kernel.edit(HEADER))
+    assert "hello" in kernel.content("vmlinux")

@@ -146,3 +146,52 @@ def test_a_case_that_runs_otherwise(pytester: pytest.Pytester, tree: Path) -> No
     result = run(pytester)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["case error: the case is not deterministic*"])
+
+
+def test_a_body_that_fails_once_has_failed(pytester: pytest.Pytester, tree: Path) -> None:
+    path = pytester.path / recorded.TEST_FILE
+    text = path.read_text(encoding="utf-8")
+    first = "    db = dual_bitmap(nbits=100)\n"
+    body = f"{first}    RUNS.append(1)\n    assert len(RUNS) != 2\n"
+    path.write_text(text.replace(first, body, 1) + "\n\nRUNS = []\n", encoding="utf-8")
+    result = run(pytester)
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines([">*assert len(RUNS) != 2"])
+
+
+def test_warnings_are_the_items_own(pytester: pytest.Pytester, tree: Path) -> None:
+    path = pytester.path / recorded.TEST_FILE
+    text = path.read_text(encoding="utf-8")
+    case = '@pytest.mark.parametrize("name", ["größe"])\n'
+    first = "    db = dual_bitmap(nbits=256)\n"
+    assert case in text
+    text = text.replace(case, f"@pytest.mark.filterwarnings('error')\n{case}")
+    text = text.replace(first, f"{first}    import warnings\n    warnings.warn('look')\n")
+    path.write_text(text, encoding="utf-8")
+    run(pytester).assert_outcomes(passed=3, failed=1)
+
+
+def test_an_early_stop_runs_no_test_after_it(pytester: pytest.Pytester, tree: Path) -> None:
+    fake(pytester, console=wrong_console("pc_many_steps_um_"))
+    (pytester.path / "test_z.py").write_text("def test_other():\n    pass\n")
+    run(pytester, "-x").assert_outcomes(passed=3, failed=1)
+
+
+def test_parametrized_set_up_waits_too(pytester: pytest.Pytester, tree: Path) -> None:
+    pytester.makeconftest(
+        f"{COUNTING}\n"
+        "import pytest\n\n"
+        "@pytest.fixture(params=[1, 2], autouse=True)\n"
+        "def prepared(request):\n"
+        "    yield\n"
+    )
+    run(pytester)
+    assert log(pytester)[0].endswith(" start")
+
+
+def test_another_plugin_that_runs_items_does_so(pytester: pytest.Pytester, tree: Path) -> None:
+    pytester.makeconftest(
+        f"{COUNTING}\ndef pytest_runtest_protocol(item):\n    log('seen', item.nodeid)\n"
+    )
+    run(pytester).assert_outcomes(passed=4)
+    assert sum(line.endswith(" seen") for line in log(pytester)) == 4

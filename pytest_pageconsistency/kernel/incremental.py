@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from pytest_pageconsistency.kernel.build import build
 from pytest_pageconsistency.kernel.changes import find_changes
 from pytest_pageconsistency.kernel.clock import disk_time, next_disk_time
 from pytest_pageconsistency.kernel.configure import configure
+from pytest_pageconsistency.kernel.environment import clean_environment
 from pytest_pageconsistency.kernel.inputs import look_again, renew_record, take_record
 from pytest_pageconsistency.kernel.paths import own_paths, paths_of
 from pytest_pageconsistency.kernel.place import Configuration, Place, is_empty
@@ -21,8 +23,9 @@ from pytest_pageconsistency.kernel.record import (
     read_record,
     write_record,
 )
-from pytest_pageconsistency.kernel.relink import relink
+from pytest_pageconsistency.kernel.relink import keep_no_secrets, relink
 from pytest_pageconsistency.kernel.stale import remove_stale
+from pytest_pageconsistency.kernel.tool_files import tool_files
 from pytest_pageconsistency.progress import Progress
 
 
@@ -72,10 +75,23 @@ def make_kernel(job: Job, jobs: int, progress: Progress) -> Spent:
     if record is not None:
         paths = paths_of(job.configuration, place, job.own)
         changes = find_changes(record, own, now)
+        if "PATH" in changes.environment:
+            changes.tools |= _other_tools(job.configuration, record)
         remove_stale(place, paths, record, changes, unfinished=not finished)
     elif not is_empty(place.build):
         shutil.rmtree(place.build)
     return _with_make(job, now, jobs, progress)
+
+
+def _other_tools(configuration: Configuration, record: Record) -> frozenset[str]:
+    """Tools that another PATH leads to, or leads to no more; Python is none, and in many places."""
+    environment = clean_environment(os.environ)
+    now = tool_files(configuration.make_options, configuration.cross_compile, environment)
+    before, after = (
+        {os.path.realpath(path) for path in paths if os.path.exists(path)}  # noqa: PTH110
+        for paths in (record.tools.paths, now)
+    )
+    return frozenset(path for path in before ^ after if "/python3" not in path)
 
 
 def _without_make(
@@ -102,6 +118,7 @@ def _with_make(job: Job, now: int, jobs: int, progress: Progress) -> Spent:
     before, _finished = read_record(place)
     seen = look_again(before) if before else {}
     built = build(job.configuration, place, job.suite, jobs, progress)
+    keep_no_secrets(place)
     record = take_record(job.configuration, place, job.own, now, before, seen)
     write_record(place, record)
     return Spent(configured.seconds, built.seconds)

@@ -18,7 +18,7 @@ from typing import Any
 from pytest_pageconsistency.kernel.files import Files
 from pytest_pageconsistency.kernel.place import Place
 
-_MAGIC = b"pageconsistency record 1\n"
+_MAGIC = b"pageconsistency record 2\n"
 _DIGEST_SIZE = 16
 
 
@@ -115,9 +115,12 @@ def _load(path: Path) -> Record | None:
     if content[:start] != _MAGIC + _digest(content[start:]):
         return None
     fields = marshal.loads(memoryview(content)[start:])  # noqa: S302
-    directories = Directories(_files(fields.pop("directories")), fields.pop("names"))
-    groups = {name: _files(value) for name, value in fields.items() if isinstance(value, tuple)}
-    return Record(**{**fields, **groups, "directories": directories})
+    try:
+        directories = Directories(_files(fields.pop("directories")), fields.pop("names"))
+        groups = {name: _files(value) for name, value in fields.items() if isinstance(value, tuple)}
+        return Record(**{**fields, **groups, "directories": directories})
+    except (KeyError, TypeError):
+        return None  # another version's
 
 
 def _digest(content: bytes | memoryview) -> bytes:

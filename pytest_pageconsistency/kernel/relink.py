@@ -7,6 +7,8 @@ Kbuild saved, and what they leave is what make would leave, so that it can go on
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from pytest_pageconsistency.kernel.commands import (
     dependencies,
     read_saved_command,
 )
+from pytest_pageconsistency.kernel.environment import clean_environment
 from pytest_pageconsistency.kernel.inputs import ENVIRONMENT
 from pytest_pageconsistency.kernel.paths import Paths
 from pytest_pageconsistency.kernel.place import Place
@@ -115,15 +118,28 @@ def _is_ours(path: str, suite: str) -> bool:
     return path.startswith(suite) or path.endswith("/include/linux/dual_bitmap.h")
 
 
+def keep_no_secrets(place: Place) -> None:
+    """Leave in the file of make's environment what make has added to ours."""
+    found = _added(place)
+    ours = clean_environment(os.environ)
+    kept = (f"{name}={value}\0" for name, value in found.items() if ours.get(name) != value)
+    with contextlib.suppress(FileNotFoundError):
+        (place.build / ENVIRONMENT).write_text("".join(kept), "utf-8", "surrogateescape")
+
+
 def _environment(place: Place) -> dict[str, str] | None:
-    """What make gave its commands when it built the suite, without make itself."""
+    """What make gives its commands, without make itself."""
+    added = _added(place)
+    # What link-vmlinux.sh would let make bring up to date does not depend on the suite.
+    return {**clean_environment(os.environ), **added, "MAKE": "true"} if added else None
+
+
+def _added(place: Place) -> dict[str, str]:
     try:
         text = (place.build / ENVIRONMENT).read_text("utf-8", "surrogateescape")
     except OSError:
-        return None
-    found = dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
-    # What link-vmlinux.sh would let make bring up to date does not depend on the suite.
-    return {**found, "MAKE": "true"} if found else None
+        return {}
+    return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
 
 
 def _link_command(place: Place) -> SavedCommand | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 _SOURCES = (".c", ".h", ".S", ".dts", ".dtsi", ".dtso")
-_DOCUMENTS = (".rst", ".yaml", ".json", ".svg", ".txt")
+_DOCUMENTS = (".rst", ".yaml", ".json", ".svg")
 # What editors, and builds in the tree itself, leave; the shadow keeps it from make.
 _LEFT = (".o", ".a", ".ko", ".mod", ".cmd", ".d", ".order", ".symvers", "~", ".swp", ".swo", ".swx")
 _LEFT_BEFORE = (".#", "#", ".nfs", "4913")
@@ -59,7 +59,7 @@ def list_tree(tree: str, use: Use | None) -> Listing:
             if entry.is_dir(follow_symlinks=False):
                 if _is_used(tree, entry.path, use):
                     waiting.append(entry.path)
-            elif _is_read(entry, use):
+            elif _is_read(tree, entry, use):
                 listing.files.append(entry.path)
         listing.directories.append(directory)
         listing.names.append(_joined(entries))
@@ -89,9 +89,12 @@ def _is_used(tree: str, directory: str, use: Use | None) -> bool:
     return top not in _SUBSYSTEMS or not below or directory in use.directories
 
 
-def _is_read(entry: os.DirEntry[str], use: Use | None) -> bool:
+def _is_read(tree: str, entry: os.DirEntry[str], use: Use | None) -> bool:
     if use is not None and use.kconfig and entry.name.startswith(_KCONFIG):
         return False  # those that are, are known
+    if entry.path.startswith(f"{tree}/tools/"):
+        # Commands of objtool and its like name their sources from where those are.
+        return not entry.name.endswith(_DOCUMENTS)
     return not entry.name.endswith(_SOURCES + _DOCUMENTS)
 
 
