@@ -64,7 +64,7 @@ def console():
     if "@BUILD@" not in text:
         return text
     source = open(os.path.join(root, "mm/pageconsistency/build_id.c")).read()
-    build = re.search(r'pc_build_id\\[\\] = "(\\w+)"', source)
+    build = re.search(r'pc_build_id = "(\\w+)"', source)
     return text.replace("@BUILD@", build[1])
 
 

@@ -3,6 +3,6 @@
 #define _PC_BUILD_ID_H
 
 /* Identifies the sources that the kernel was built from. */
-extern const char pc_build_id[];
+extern const char *const pc_build_id;
 
 #endif /* _PC_BUILD_ID_H */
