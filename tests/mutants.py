@@ -139,7 +139,7 @@ MUTANTS = [
     Mutant("bytes for words", WORDS, "words = BITS_TO_BYTES(db->nbits);"),
     Mutant("no tail", WORDS, "words = db->nbits / BITS_PER_LONG;"),
     Mutant("one word more", WORDS, "words = BITS_TO_LONGS(db->nbits) + 1;"),
-    Mutant("one word short", WORDS, "words = max(BITS_TO_LONGS(db->nbits), 1UL) - 1;"),
+    Mutant("one word short", WORDS, "words = db->nbits ? BITS_TO_LONGS(db->nbits) - 1 : 0;"),
     Mutant("full words get another", WORDS, "words = db->nbits / BITS_PER_LONG + 1;"),
     Mutant("validate starts at word 1", "for (i = 0; i < words", "for (i = 1; i < words"),
     Mutant("a healthy word ends validate", "\t\t\tcontinue;", "\t\t\tbreak;"),

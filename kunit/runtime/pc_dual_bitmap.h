@@ -5,6 +5,8 @@
 #ifndef _PC_DUAL_BITMAP_H
 #define _PC_DUAL_BITMAP_H
 
+/* What nearly every file has included before it comes to the header. */
+#include <linux/kernel.h>
 #include <linux/dual_bitmap.h>
 
 #include "pc_runtime.h"
