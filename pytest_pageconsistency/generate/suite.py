@@ -82,7 +82,7 @@ def make_suite(programs: Sequence[Program], target: Target, identity: Mapping[st
     it becomes part of the build id.
     """
     cases = name_cases(programs)
-    parts = [_short_cases(cases, number) for number in range(PARTS)]
+    parts = _short_cases(cases)
     written = {case.name.digest for part in parts for case in part}
     tables = [case for case in cases if case.name.digest not in written]
     files = runtime_files()
@@ -108,17 +108,17 @@ def runtime_files() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
 
 
-def _short_cases(cases: Iterable[SuiteCase], part: int) -> list[SuiteCase]:
-    """The cases that are written out in a part, as many as there is room for."""
-    chosen = []
-    room = PART_STEPS
+def _short_cases(cases: Iterable[SuiteCase]) -> list[list[SuiteCase]]:
+    """The cases that are written out in each part, as many as there is room for."""
+    parts: list[list[SuiteCase]] = [[] for _ in range(PARTS)]
+    room = [PART_STEPS] * PARTS
     # In an order that an added or a removed case does not change.
     for case in sorted(cases, key=lambda case: case.name.digest):
-        steps = len(case.program.steps)
-        if case.part == part and steps <= room and is_short(case.program) and not case.watched:
-            room -= steps
-            chosen.append(case)
-    return chosen
+        steps, part = len(case.program.steps), case.part
+        if steps <= room[part] and is_short(case.program) and not case.watched:
+            room[part] -= steps
+            parts[part].append(case)
+    return parts
 
 
 def _part_files(number: int, cases: Sequence[SuiteCase]) -> dict[str, bytes]:

@@ -25,7 +25,7 @@ _WIDTH = len(NOTHING)
 def signature(path: str) -> Signature:
     """Look at one file or directory; links are followed."""
     try:
-        state = os.stat(path)  # noqa: PTH116  # ten thousand paths are no objects
+        state = os.stat(path)
     except OSError:
         return NOTHING
     return state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino
@@ -53,7 +53,7 @@ def signatures(paths: Iterable[str]) -> array[int]:
 def content_hash(path: str) -> bytes:
     """16 bytes that tell the file's content; of what is no readable file, none."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return blake2b(file.read(), digest_size=16).digest()
     except OSError:
         return b""

@@ -88,7 +88,7 @@ def _other_tools(configuration: Configuration, record: Record) -> frozenset[str]
     environment = clean_environment(os.environ)
     now = tool_files(configuration.make_options, configuration.cross_compile, environment)
     before, after = (
-        {os.path.realpath(path) for path in paths if os.path.exists(path)}  # noqa: PTH110
+        {os.path.realpath(path) for path in paths if os.path.exists(path)}
         for paths in (record.tools.paths, now)
     )
     return frozenset(path for path in before ^ after if "/python3" not in path)
@@ -117,8 +117,10 @@ def _with_make(job: Job, now: int, jobs: int, progress: Progress) -> Spent:
     configured = configure(job.configuration, place, progress)
     before, _finished = read_record(place)
     seen = look_again(before) if before else {}
-    built = build(job.configuration, place, job.suite, jobs, progress)
-    keep_no_secrets(place)
+    try:
+        built = build(job.configuration, place, job.suite, jobs, progress)
+    finally:
+        keep_no_secrets(place)
     record = take_record(job.configuration, place, job.own, now, before, seen)
     write_record(place, record)
     return Spent(configured.seconds, built.seconds)

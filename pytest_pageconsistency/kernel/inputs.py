@@ -96,7 +96,7 @@ def renew_record(record: Record, place: Place, paths: Paths, began: int) -> Reco
     added = look.at(sorted(named - paths.own - set(record.dependencies.paths)))
     watched = set(record.directories.files.paths)
     for path in added.paths:
-        if path.startswith(f"{paths.tree}/") and os.path.dirname(path) not in watched:  # noqa: PTH120
+        if path.startswith(f"{paths.tree}/") and os.path.dirname(path) not in watched:
             return None
     before = record.dependencies
     return replace(
@@ -149,10 +149,10 @@ def _named(paths: Paths, directory: str = "") -> _Named:
         if not target.startswith(suite):
             named.shared |= resolved & paths.own
         searched.update(search_directories(content))
-    made = {os.path.dirname(target) for target in named.targets}  # noqa: PTH120
+    made = {os.path.dirname(target) for target in named.targets}
     named.directories = {paths.tree + path.removeprefix(paths.build) for path in made}
     named.directories |= {paths.resolve(name) for name in searched}
-    named.directories |= {os.path.dirname(path) for path in named.files}  # noqa: PTH120
+    named.directories |= {os.path.dirname(path) for path in named.files}
     return named
 
 

@@ -32,7 +32,7 @@ class Paths:
     def _resolved(self, name: str) -> str:
         if name == "\\" or name.startswith(("$(", "include/config/")) or name.endswith(")"):
             return ""
-        path = os.path.normpath(os.path.join(self.build, name))  # noqa: PTH118
+        path = os.path.normpath(os.path.join(self.build, name))
         if path in self.own:
             return path
         if path.startswith(f"{self.build}/"):

@@ -114,7 +114,7 @@ def _load(path: Path) -> Record | None:
     # Only what we wrote ourselves reaches marshal.
     if content[:start] != _MAGIC + _digest(content[start:]):
         return None
-    fields = marshal.loads(memoryview(content)[start:])  # noqa: S302
+    fields = marshal.loads(memoryview(content)[start:])  # noqa: S302  # ours, see above
     try:
         directories = Directories(_files(fields.pop("directories")), fields.pop("names"))
         groups = {name: _files(value) for name, value in fields.items() if isinstance(value, tuple)}

@@ -188,7 +188,7 @@ def _link(source: str, target: str, present: os.DirEntry[str] | None) -> None:
     # Thousands of these are looked at every time: no objects for the paths of those that stay.
     if present is not None:
         if present.is_symlink():
-            if os.readlink(target) == source:  # noqa: PTH115
+            if os.readlink(target) == source:
                 return
         elif present.is_dir():
             shutil.rmtree(target)

@@ -67,4 +67,4 @@ def _parts(command: Sequence[str]) -> Iterator[str]:
     wanted = {"programs": _COMPILER_PARTS, "libraries": _LINKED}
     for kind, directories in _SEARCHED.findall(done.output):
         for directory in filter(None, directories.split(":")):
-            yield from (os.path.join(directory, name) for name in wanted[kind])  # noqa: PTH118
+            yield from (os.path.join(directory, name) for name in wanted[kind])
