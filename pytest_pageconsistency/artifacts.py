@@ -102,7 +102,7 @@ def unwritable(error: OSError) -> str:
 
 def result_document(result: TargetResult, elf: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """result.json of a kernel that booted, as a dictionary."""
-    target, header = result.target, result.header
+    target, header, checker = result.target, result.header, result.checker.source
     cases = CaseDocuments(target.arch, result.run.exec_command)
     return {
         "schema": RESULT_SCHEMA,
@@ -116,6 +116,11 @@ def result_document(result: TargetResult, elf: Mapping[str, Any] | None = None) 
             "origin": header.origin,
             "path": str(header.path),
             "sha256": header.sha256,
+        },
+        "checker": {
+            "origin": checker.origin,
+            "path": str(checker.path),
+            "sha256": checker.sha256,
         },
         "elf": dict(elf) if elf is not None else None,
         "build_id": result.suite.build_id,
@@ -133,6 +138,7 @@ def failure_document(arch: str, verdict: Verdict, case_ids: Sequence[str]) -> di
         "target": {"arch": arch, "bits_per_long": None, "byteorder": None},
         "tree": None,
         "header": None,
+        "checker": None,
         "elf": None,
         "build_id": None,
         "timed_out": False,

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from pytest_pageconsistency.cases import OPERATIONS, Observes, Op, Program
+from pytest_pageconsistency.cases import (
+    OPERATIONS,
+    Observes,
+    Program,
+    named_fields,
+    observes_fields,
+)
 from pytest_pageconsistency.crosscheck import CaseResult
-from pytest_pageconsistency.oracle import RetryResult
 from pytest_pageconsistency.report import describe_disagreement, kunit_command
 from pytest_pageconsistency.schema import case_name
 from pytest_pageconsistency.step_table import GUARD, Row
@@ -24,8 +29,6 @@ _TEXT_LENGTH = 160
 
 _LINE_LENGTH = 1000
 _REPORT_LENGTH = 20_000
-
-_RETRIES = (Op.CONSISTENT_RETRY, Op.VALIDATE_RETRY)
 
 
 @dataclass
@@ -87,22 +90,33 @@ def _row(program: Program, row: Row) -> dict[str, Any]:
         "first": row.first,
         "expected": [hex(value) for value in row.expected],
         "observed": None if row.observed is None else [hex(value) for value in row.observed],
+        **_field_texts(program, row),
         "differs": row.differs,
     }
+
+
+def _field_texts(program: Program, row: Row) -> dict[str, Any]:
+    """How the values of a step that observes fields read, "name=text"."""
+    if row.number is None or not observes_fields(program.steps[row.number - 1].op):
+        return {}
+    op = program.steps[row.number - 1].op
+    texts = {}
+    for key, values in (("expected_text", row.expected), ("observed_text", row.observed)):
+        # Those before the first one that is listed count, but do not show.
+        fields = named_fields(op, (*[0] * row.first, *(values or ())))[row.first :]
+        texts[key] = [f"{field.name}={field.text}" for field in fields]
+    return texts
 
 
 def _step(program: Program, number: int) -> dict[str, Any]:
     """What a step is; `number` counts from 1."""
     step = program.steps[number - 1]
     name, line = step.source
-    is_retry = step.op in _RETRIES
-    kind = "count" if step.op is Op.VALIDATE else OPERATIONS[step.op].observes.value
     return {
         "source": f"{PurePath(name).name}:{line}",
         "text": _shortened(linecache.getline(name, line).strip(), _TEXT_LENGTH),
         "call": _shortened(step.call(), _TEXT_LENGTH),
-        "observes": "fields" if is_retry else kind,
-        **({"names": list(RetryResult._fields)} if is_retry else {}),
+        "observes": OPERATIONS[step.op].observes.value,
     }
 
 

@@ -150,6 +150,7 @@ _ENVIRONMENT = {"tree": "KUNIT_TREE", "cache": "PAGECONSISTENCY_CACHE"}
 _REPEATED = (
     "tree",
     "header",
+    "checker",
     "kconfig",
     "make_option",
     "cross_compile",

@@ -13,18 +13,19 @@ import pytest
 from _pytest.outcomes import OutcomeException
 from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
 
-from pytest_pageconsistency.cases import Program, Recorder
+from pytest_pageconsistency.cases import CheckerRecorder, Program, Recorder
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 CASE_FIXTURE = "dual_bitmap"
+CHECKER_FIXTURE = "page_consistency"
 TARGET_FIXTURE = "kunit_target"
 MARK_ERROR = pytest.StashKey[TargetError]()
 """Where an item keeps what is wrong with its kunit_arch mark."""
 
 
 def is_case(item: pytest.Item) -> bool:
-    """Whether an item declares a case: it takes the `dual_bitmap` fixture."""
+    """Whether an item declares a case: it takes `dual_bitmap`, or `page_consistency` on top."""
     return (
         isinstance(item, pytest.Function)
         and CASE_FIXTURE in item.fixturenames
@@ -82,7 +83,7 @@ def record_item(item: pytest.Function, target: Target) -> Program | None:
     program = recorder.program(item.nodeid)
     if not program.bitmaps:
         raise TargetError(
-            Kind.CASE_ERROR, "the case recorded nothing: it never called its dual_bitmap fixture"
+            Kind.CASE_ERROR, "the case recorded nothing: it never made a dual bitmap, nor booted"
         )
     return program
 
@@ -111,14 +112,18 @@ def direct_parameters(item: pytest.Function) -> dict[str, Any]:
 
 def _arguments(item: pytest.Function, recorder: Recorder, target: Target) -> dict[str, Any]:
     """What the body is called with: its own parameters, the recorder and the target."""
-    available: dict[str, Any] = {CASE_FIXTURE: recorder, TARGET_FIXTURE: target}
+    available: dict[str, Any] = {
+        CASE_FIXTURE: recorder,
+        CHECKER_FIXTURE: CheckerRecorder(recorder),
+        TARGET_FIXTURE: target,
+    }
     available |= direct_parameters(item)
     wanted = item._fixtureinfo.argnames
     if unsupported := [name for name in wanted if name not in available]:
         raise TargetError(
             Kind.CASE_ERROR,
             f"a case cannot take the fixture {unsupported[0]!r}: its body is recorded before "
-            "pytest sets fixtures up, so it takes dual_bitmap, kunit_target and its own "
-            "parameters",
+            "pytest sets fixtures up, so it takes dual_bitmap, page_consistency, kunit_target and "
+            "its own parameters",
         )
     return {name: available[name] for name in wanted}

@@ -51,6 +51,9 @@ def add_options(parser: pytest.Parser) -> None:
         "--kunit-header", metavar="FILE", help="put this dual_bitmap.h under test instead"
     )
     group.addoption(
+        "--kunit-checker", metavar="FILE", help="put this mm/page_consistency.c under test instead"
+    )
+    group.addoption(
         "--kunit-kconfig",
         action="append",
         default=[],
@@ -119,7 +122,16 @@ def check(config: pytest.Config) -> None:
     """Raise pytest.UsageError, one sentence, for choices that make no sense."""
     architecture_words(config)
     shard(config)
-    for read in (_tree, _header, _kconfig, _make_options, _jobs, _timeout, _cross_compile):
+    for read in (
+        _tree,
+        _header,
+        _checker,
+        _kconfig,
+        _make_options,
+        _jobs,
+        _timeout,
+        _cross_compile,
+    ):
         read(config)
     for option in ("kunit_artifacts", "kunit_export", "kunit_cache"):
         _directory(config, option)
@@ -132,6 +144,7 @@ def settings(config: pytest.Config) -> Settings:
     return Settings(
         tree=_tree(config),
         header=_header(config),
+        checker=_checker(config),
         kconfig=_kconfig(config),
         make_options=_make_options(config),
         jobs=_jobs(config),
@@ -233,12 +246,20 @@ def _tree(config: pytest.Config) -> str | None:
 
 
 def _header(config: pytest.Config) -> Path | None:
-    given = config.getoption("kunit_header")
+    return _file(config, "kunit_header")
+
+
+def _checker(config: pytest.Config) -> Path | None:
+    return _file(config, "kunit_checker")
+
+
+def _file(config: pytest.Config, option: str) -> Path | None:
+    given = config.getoption(option)
     if not given:
         return None
     path = _absolute(config, given)
     if not path.is_file():
-        raise pytest.UsageError(f"--kunit-header: there is no file {path}")
+        raise pytest.UsageError(f"--{option.replace('_', '-')}: there is no file {path}")
     return path
 
 

@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from pytest_pageconsistency.architecture import read_architecture
 from pytest_pageconsistency.built_suite import remember_suite, reuse_suite
@@ -18,30 +16,20 @@ from pytest_pageconsistency.generate import SUITE_NAME, Suite, generator_digest,
 from pytest_pageconsistency.kernel.boot import BootOptions
 from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun, run_kernel
 from pytest_pageconsistency.kernel.place import place_of
-from pytest_pageconsistency.kernel.shadow import HEADER
 from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.progress import Progress
-from pytest_pageconsistency.resources import kunit_directory
 from pytest_pageconsistency.settings import Settings, find_configuration
 from pytest_pageconsistency.target import Target
+from pytest_pageconsistency.under_test import (
+    CheckerUnderTest,
+    UnderTest,
+    find_checker,
+    find_header,
+)
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 _ANNOTATED_CASES = 10
 """Cases whose traces get names; each takes some 0.3 s, and a broken kernel complains in all."""
-
-
-@dataclass(frozen=True)
-class HeaderUnderTest:
-    """The text of the header, and where it came from: "given", "tree" or "ours"."""
-
-    origin: str
-    path: Path
-    content: bytes
-
-    @property
-    def sha256(self) -> str:
-        """Identifies the content."""
-        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,7 +37,8 @@ class Plan:
     """What is to be built and booted for a target, and why."""
 
     target: Target
-    header: HeaderUnderTest
+    header: UnderTest
+    checker: CheckerUnderTest
     suite: Suite
     request: KernelRequest
     reused: bool
@@ -62,7 +51,8 @@ class TargetResult:
 
     target: Target
     tree: Tree
-    header: HeaderUnderTest
+    header: UnderTest
+    checker: CheckerUnderTest
     suite: Suite
     run: KernelRun
     results: Mapping[str, CaseResult]
@@ -78,8 +68,10 @@ def make_plan(
     check_programs(programs, target)
     configuration = find_configuration(target.arch, settings, progress)
     header = find_header(configuration.tree, settings.header)
+    checker = find_checker(configuration.tree, settings.checker)
     identity = {
         "header": header.sha256,
+        "checker": checker.sha256,
         "kunitconfig": configuration.required + configuration.wishes,
         "kconfig": "\n".join(settings.kconfig),
         "make": "\n".join((*settings.make_options, configuration.cross_compile)),
@@ -94,6 +86,7 @@ def make_plan(
         configuration=configuration,
         suite=suite.files,
         header=header.content,
+        checker=checker.files,
         options=BootOptions(
             SUITE_NAME, settings.timeout, settings.qemu_args, kernel_arguments=chosen
         ),
@@ -101,7 +94,7 @@ def make_plan(
         machine=architecture.elf_machine or None,
         functions=suite.functions,
     )
-    return Plan(target, header, suite, request, reused is not None)
+    return Plan(target, header, checker, suite, request, reused is not None)
 
 
 def carry_out(plan: Plan, cores: Cores, progress: Progress, turn: int = 0) -> KernelRun:
@@ -128,7 +121,7 @@ def judge(plan: Plan, run: KernelRun) -> TargetResult:
         console = tuple(annotate(run.image, results[case_id].console))
         results[case_id] = replace(results[case_id], console=console)
     tree = plan.request.configuration.tree
-    return TargetResult(plan.target, tree, plan.header, plan.suite, run, results)
+    return TargetResult(plan.target, tree, plan.header, plan.checker, plan.suite, run, results)
 
 
 def check_programs(programs: Sequence[Program], target: Target) -> None:
@@ -144,18 +137,3 @@ def check_programs(programs: Sequence[Program], target: Target) -> None:
             raise TargetError(
                 Kind.CASE_ERROR, f"{program.case_id} was recorded for another ABI: {program.abi}"
             )
-
-
-def find_header(tree: Tree, given: Path | None) -> HeaderUnderTest:
-    """The header under test: the one that was given, else the tree's, else ours."""
-    if given is not None:
-        try:
-            return HeaderUnderTest("given", given, given.read_bytes())
-        except OSError as error:
-            message = f"cannot read the header {given}: {error.strerror}"
-            raise TargetError(Kind.CONFIG_ERROR, message) from error
-    path = tree.path / HEADER
-    if path.is_file():
-        return HeaderUnderTest("tree", path, path.read_bytes())
-    path = kunit_directory() / HEADER
-    return HeaderUnderTest("ours", path, path.read_bytes())

@@ -17,7 +17,7 @@ from pytest_pageconsistency.words import FAMILIES
 
 if TYPE_CHECKING:
     from pytest_pageconsistency.batch import Batch
-    from pytest_pageconsistency.cases import Program, Recorder
+    from pytest_pageconsistency.cases import CheckerRecorder, Program, Recorder
     from pytest_pageconsistency.kernel.tree import Tree
     from pytest_pageconsistency.pipeline import TargetResult
     from pytest_pageconsistency.run_ahead import RunAhead
@@ -211,6 +211,14 @@ def dual_bitmap(
     yield recorder
     if recorder.judged_steps not in (None, recorder.step_count):
         raise TargetError(Kind.CASE_ERROR, "the case took steps after its body had ended")
+
+
+@pytest.fixture
+def page_consistency(dual_bitmap: Recorder) -> CheckerRecorder:
+    """Boot machines whose page consistency checker the kernel drives too."""
+    from pytest_pageconsistency.cases import CheckerRecorder
+
+    return CheckerRecorder(dual_bitmap)
 
 
 @pytest.fixture(scope="session")

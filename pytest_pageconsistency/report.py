@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from pytest_pageconsistency.cases import OPERATIONS, Observes, Op, Program, Step, replay
+from pytest_pageconsistency.cases import (
+    CHECKER_OPS,
+    OPERATIONS,
+    Observes,
+    Op,
+    Program,
+    State,
+    Step,
+    named_fields,
+    observes_fields,
+    replay,
+)
 from pytest_pageconsistency.crosscheck import CaseResult, Disagreement
 from pytest_pageconsistency.generate import SUITE_NAME
 from pytest_pageconsistency.oracle import COPIES, Abi, DualBitmap
@@ -56,19 +67,43 @@ def describe_disagreement(program: Program, disagreement: Disagreement) -> str:
         return _final_words(program, disagreement)
     step = program.steps[disagreement.step - 1]
     state = replay(program, disagreement.step - 1)
-    bitmap = state[step.bitmap]
     return "\n".join(
         [
             *_source(step),
             "",
-            f"step {disagreement.step}: {step.call()} on bitmap {step.bitmap}"
-            f" ({bitmap.nbits} bits, {program.abi.bits_per_long} bits per long)",
+            f"step {disagreement.step}: {step.call()} on {_subject(step, state, program.abi)}",
             *_values(step, disagreement, program.abi),
             "",
             "before the step, by the oracle:",
-            *_memory(bitmap, _touched_word(step, program.abi)),
+            *_before(step, state, program.abi),
         ]
     )
+
+
+def _subject(step: Step, state: State, abi: Abi) -> str:
+    if step.op is Op.BOOT:
+        return f"a new machine ({abi.bits_per_long} bits per long)"
+    bitmap = state.bitmaps[step.bitmap]
+    size = f"({bitmap.nbits} bits, {abi.bits_per_long} bits per long)"
+    if step.op in CHECKER_OPS and state.checker is not None:
+        checker = state.checker
+        phase = "booting" if checker.booting else "running"
+        panic = "y" if checker.panic else "n"
+        pages = f"pages {checker.min_pfn} to {checker.max_pfn - 1}" if checker.enabled else "off"
+        return f"the checker: {pages}, {phase}, PANIC={panic} {size}"
+    return f"bitmap {step.bitmap} {size}"
+
+
+def _before(step: Step, state: State, abi: Abi) -> list[str]:
+    if step.op is Op.BOOT:
+        return ["  no memory"]
+    lines = _memory(state.bitmaps[step.bitmap], _touched_word(step, state, abi))
+    if step.op in CHECKER_OPS and (checker := state.checker):
+        lines.append(
+            f"  {checker.tracked} pages tracked, {checker.allocs} allocs, {checker.frees} frees, "
+            f"{checker.violations} violations"
+        )
+    return lines
 
 
 def _source(step: Step) -> list[str]:
@@ -86,11 +121,22 @@ def _values(step: Step, disagreement: Disagreement, abi: Abi) -> list[str]:
             f"  {name}: oracle {want}, kernel {got}{'' if want == got else '   <--'}"
             for name, want, got in zip(_WATCHED, expected, observed, strict=True)
         ]
+    if observes_fields(step.op):
+        return _fields(step.op, expected, observed)
     if step.op in (Op.WORD, Op.WORDS):
         return _differing_words(expected, observed, abi)
     if OPERATIONS[step.op].observes is Observes.BIT:
         return [f"  oracle: {bool(expected[0])}", f"  kernel: {bool(observed[0])}"]
     return [f"  oracle: {expected[0]}", f"  kernel: {observed[0]}"]
+
+
+def _fields(op: Op, expected: Sequence[int], observed: Sequence[int]) -> list[str]:
+    lines = []
+    for want, got in zip(named_fields(op, expected), named_fields(op, observed), strict=True):
+        mark = "" if want.text == got.text else "   <--"
+        if not want.name.startswith("its "):  # an event's text has its number
+            lines.append(f"  {want.name}: oracle {want.text}, kernel {got.text}{mark}")
+    return lines
 
 
 def _differing_words(expected: Sequence[int], observed: Sequence[int], abi: Abi) -> list[str]:
@@ -124,9 +170,12 @@ def _final_words(program: Program, disagreement: Disagreement) -> str:
     return "\n".join(lines)
 
 
-def _touched_word(step: Step, abi: Abi) -> int | None:
-    """The word that a step names by its bit or index."""
+def _touched_word(step: Step, state: State, abi: Abi) -> int | None:
+    """The word that a step names by its bit, its page or index."""
     named = dict(zip(OPERATIONS[step.op].arguments, step.args, strict=True))
+    if "pfn" in named and state.checker is not None:
+        bit = int(named["pfn"]) - state.checker.min_pfn
+        return bit // abi.bits_per_long if bit >= 0 else None
     if "bit" in named:
         return int(named["bit"]) // abi.bits_per_long
     return named.get("index")

@@ -22,6 +22,7 @@ from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.failure import other_steps_failure
 from pytest_pageconsistency.items import (
     CASE_FIXTURE,
+    CHECKER_FIXTURE,
     TARGET_FIXTURE,
     case_arch,
     direct_parameters,
@@ -154,4 +155,4 @@ def _is_plain(item: pytest.Function) -> bool:
     if not is_case(item):
         return False
     fixtures = set(item.fixturenames) - direct_parameters(item).keys()
-    return fixtures <= {CASE_FIXTURE, TARGET_FIXTURE, "request"}
+    return fixtures <= {CASE_FIXTURE, CHECKER_FIXTURE, TARGET_FIXTURE, "request"}

@@ -24,9 +24,9 @@ from pytest_pageconsistency.target import Target
 class Settings:
     """The user's choices; paths are absolute, `timeout` is a boot's in seconds.
 
-    `tree` is a directory or an archive, None for the newest Debian source; `header` replaces the
-    header under test. `cross_compile` maps architectures to toolchain prefixes, and "" to that of
-    all but User Mode Linux.
+    `tree` is a directory or an archive, None for the newest Debian source; `header` and `checker`
+    replace the dual_bitmap.h and the page_consistency.c under test. `cross_compile` maps
+    architectures to toolchain prefixes, and "" to that of all but User Mode Linux.
     """
 
     tree: str | None
@@ -38,6 +38,7 @@ class Settings:
     cache: Path
     cross_compile: Mapping[str, str] = field(default_factory=dict)
     qemu_args: tuple[str, ...] = ()
+    checker: Path | None = None
 
     def prefix(self, arch: str) -> str | None:
         """The toolchain prefix that the user gave for `arch`, None for none."""

@@ -4,6 +4,7 @@
  */
 #include <kunit/test.h>
 #include <linux/bitops.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -95,7 +96,7 @@ static void pc_report_bit(struct pc_case *c, bool value)
 		pc_flush_bits(c);
 }
 
-static void pc_report_word(struct pc_case *c, unsigned long value)
+static void pc_report_word(struct pc_case *c, u64 value)
 {
 	pc_flush_bits(c);
 	if (c->span.count && c->span.value != value)
@@ -105,11 +106,11 @@ static void pc_report_word(struct pc_case *c, unsigned long value)
 	c->values++;
 }
 
-static void pc_disagree(struct pc_case *c, unsigned int step,
-			unsigned long value, unsigned long expected)
+static void pc_disagree(struct pc_case *c, unsigned int step, u64 value,
+			u64 expected)
 {
 	if (c->failures++ < PC_FAILURES_SHOWN)
-		KUNIT_FAIL(c->test, "step %u: observed %#lx, expected %#lx",
+		KUNIT_FAIL(c->test, "step %u: observed %#llx, expected %#llx",
 			   step, value, expected);
 }
 
@@ -293,6 +294,18 @@ unsigned long *pc_words_of(struct pc_case *c, unsigned int bitmap,
 }
 
 /**
+ * pc_swap_copies() - take the primary for the secondary, and the other way round
+ * @c: the case
+ * @bitmap: number of the bitmap
+ */
+void pc_swap_copies(struct pc_case *c, unsigned int bitmap)
+{
+	unsigned long **block = c->memory[bitmap].block;
+
+	swap(block[PC_PRIMARY], block[PC_SECONDARY]);
+}
+
+/**
  * pc_bit() - report a bool
  * @c: the case
  * @step: number of the step, from 1
@@ -307,14 +320,13 @@ void pc_bit(struct pc_case *c, unsigned int step, bool value, bool expected)
 }
 
 /**
- * pc_word() - report an unsigned long
+ * pc_word() - report a word, or a number of 64 bits
  * @c: the case
  * @step: number of the step, from 1
  * @value: observed
  * @expected: what the oracle says
  */
-void pc_word(struct pc_case *c, unsigned int step, unsigned long value,
-	     unsigned long expected)
+void pc_word(struct pc_case *c, unsigned int step, u64 value, u64 expected)
 {
 	pc_report_word(c, value);
 	if (value != expected)

@@ -37,10 +37,10 @@ bool pc_allocate(struct pc_case *c, unsigned int bitmap, unsigned int nbits,
 		 u8 fill, unsigned long *copies[PC_COPIES]);
 unsigned long *pc_words_of(struct pc_case *c, unsigned int bitmap,
 			   enum pc_copy copy);
+void pc_swap_copies(struct pc_case *c, unsigned int bitmap);
 
 void pc_bit(struct pc_case *c, unsigned int step, bool value, bool expected);
-void pc_word(struct pc_case *c, unsigned int step, unsigned long value,
-	     unsigned long expected);
+void pc_word(struct pc_case *c, unsigned int step, u64 value, u64 expected);
 void pc_words(struct pc_case *c, unsigned int step, unsigned int bitmap,
 	      enum pc_copy copy, const struct pc_span *expected);
 void pc_guard(struct pc_case *c, unsigned int step, unsigned int bitmap);

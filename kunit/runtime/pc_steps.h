@@ -96,6 +96,25 @@ static void pc_observe(struct pc_case *c, struct dual_bitmap *db,
 	}
 }
 
+/* Returns false if there is no memory: the case is over then. */
+static bool pc_take_step(struct pc_case *c, struct dual_bitmap *db,
+			 const struct pc_step *step, const u64 *more,
+			 unsigned int n)
+{
+	switch ((u8)step->head) {
+	case PC_NEW:
+		return pc_new(c, db, (u32)step->head >> 16, (u32)step->value,
+			      step->value >> 32);
+#ifdef _PC_CHECKER_STEPS_H
+	case PC_BOOT ... PC_PANICS:
+		return pc_checker_step(c, db, step, more, n);
+#endif
+	default:
+		pc_observe(c, db, step, more, n);
+		return true;
+	}
+}
+
 void PC_TAKE_STEPS(struct kunit *test, const struct pc_table *table)
 {
 	struct pc_case *c = pc_begin(test, table->id, table->bitmaps);
@@ -106,13 +125,10 @@ void PC_TAKE_STEPS(struct kunit *test, const struct pc_table *table)
 
 	dbs = pc_zeroed(c, table->bitmaps, sizeof(*dbs));
 	for (n = 1; n <= table->count; n++, step++) {
-		unsigned int bitmap = (u32)step->head >> 16;
 		u64 value = step->value;
 
-		if ((u8)step->head != PC_NEW)
-			pc_observe(c, &dbs[bitmap], step,
-				   value < table->more ? more + value : NULL, n);
-		else if (!pc_new(c, &dbs[bitmap], bitmap, (u32)value, value >> 32))
+		if (!pc_take_step(c, &dbs[(u32)step->head >> 16], step,
+				  value < table->more ? more + value : NULL, n))
 			return;
 	}
 	pc_end(c, pc_final(table));

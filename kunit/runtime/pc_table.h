@@ -27,6 +27,17 @@ enum pc_op {
 	PC_WORD,
 	PC_WORDS,
 	PC_GUARD,
+	/* Of the page consistency checker (pc_checker_steps.h). */
+	PC_BOOT,
+	PC_RUNNING,
+	PC_ALLOC,
+	PC_FREE,
+	PC_CHECK,
+	PC_VALIDATE_ALL,
+	PC_WRITE_VALIDATE,
+	PC_STATS,
+	PC_VIOLATIONS,
+	PC_PANICS,
 };
 
 /**
@@ -74,5 +85,7 @@ struct kunit;
 void pc_take_steps(struct kunit *test, const struct pc_table *table);
 /* The same, where the functions under test are watched (pc_watch.h). */
 void pc_take_watched_steps(struct kunit *test, const struct pc_table *table);
+/* The same, with those of the checker. */
+void pc_take_checker_steps(struct kunit *test, const struct pc_table *table);
 
 #endif /* _PC_TABLE_H */

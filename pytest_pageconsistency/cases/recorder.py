@@ -40,7 +40,7 @@ _FLAG = 8
 _SET, _CLEAR, _TEST, _CONSISTENT = map(head_of, (Op.SET, Op.CLEAR, Op.TEST, Op.CONSISTENT))
 
 
-class _Tape:
+class Tape:
     """The steps of a case while they are taken."""
 
     def __init__(self) -> None:
@@ -88,15 +88,15 @@ class Recorder:
     """
 
     def __init__(self, abi: Abi) -> None:
-        self._abi = abi
-        self._tape = _Tape()
+        self.abi = abi
+        self.tape = Tape()
         self._bitmaps: list[DualBitmap] = []
         self.judged_steps: int | None = None
 
     @property
     def step_count(self) -> int:
         """Number of steps so far."""
-        return len(self._tape)
+        return len(self.tape)
 
     def __call__(self, nbits: int, *, dirty: int | None = None) -> BitmapRecorder:
         """Make a dual bitmap of `nbits` bits.
@@ -104,29 +104,30 @@ class Recorder:
         It is initialised, unless `dirty` names the byte (0 to 255) that fills its memory: then
         nothing is done to it until the case calls init().
         """
-        nbits, fill = _integer(nbits), _integer(DIRTY if dirty is None else dirty)
-        bitmap = self._add(DualBitmap(self._abi, nbits, fill), Op.NEW, nbits | fill << 32)
+        nbits, fill = integer(nbits), integer(DIRTY if dirty is None else dirty)
+        bitmap = self.adopt(DualBitmap(self.abi, nbits, fill), Op.NEW, nbits | fill << 32)
         if dirty is None:
             bitmap._model.init()
-            self._tape.add(head_of(Op.INIT, 0, bitmap._number), 0)
+            self.tape.add(head_of(Op.INIT, 0, bitmap.number), 0)
         return bitmap
 
     def without_memory(self) -> BitmapRecorder:
         """Make a dual bitmap of no bits whose two pointers are NULL, not initialised."""
-        return self._add(DualBitmap(self._abi, 0), Op.NEW_NULL, 0)
+        return self.adopt(DualBitmap(self.abi, 0), Op.NEW_NULL, 0)
 
-    def _add(self, model: DualBitmap, op: Op, value: int) -> BitmapRecorder:
+    def adopt(self, model: DualBitmap, op: Op, value: int, flag: int = 0) -> BitmapRecorder:
+        """Let one more bitmap take part, by a step whose caller the case has called."""
         number = len(self._bitmaps)
         if number > MOST_BITMAPS:
             raise ValueError(f"a case has {MOST_BITMAPS} dual bitmaps at the most")
         self._bitmaps.append(model)
-        self._tape.add(head_of(op, 0, number), value, depth=3)
-        return BitmapRecorder(number, model, self._tape)
+        self.tape.add(head_of(op, flag, number), value, depth=3)
+        return BitmapRecorder(number, model, self.tape)
 
     def program(self, case_id: str) -> Program:
         """Everything recorded so far, as a Program; what is recorded later is out of its time."""
         self.judged_steps = self.step_count
-        return Program(case_id, self._abi, self._tape.steps(), tuple(self._bitmaps))
+        return Program(case_id, self.abi, self.tape.steps(), tuple(self._bitmaps))
 
 
 class BitmapRecorder:
@@ -136,8 +137,8 @@ class BitmapRecorder:
     "primary" and "secondary".
     """
 
-    def __init__(self, number: int, model: DualBitmap, tape: _Tape) -> None:
-        self._number = number
+    def __init__(self, number: int, model: DualBitmap, tape: Tape) -> None:
+        self.number = number
         self._base = number << 16
         self._model = model
         self._tape = tape
@@ -218,21 +219,21 @@ class BitmapRecorder:
 
     def write_word(self, copy: str, index: int, value: int) -> None:
         """Damage: overwrite one word of one copy."""
-        index, value = _integer(index), self._ulong(value)
+        index, value = integer(index), self._ulong(value)
         self._model.write_word(copy, index, value)
         more = self._tape.more((index, value))
         self._tape.add(self._head(Op.WRITE_WORD, COPIES.index(copy)), more)
 
     def scribble(self, copy: str, byte_offset: int, data: bytes) -> None:
         """Damage: overwrite bytes of one copy in memory order; byte order shows here."""
-        byte_offset, data = _integer(byte_offset), bytes(memoryview(data))
+        byte_offset, data = integer(byte_offset), bytes(memoryview(data))
         self._model.scribble(copy, byte_offset, data)
         more = self._tape.more((byte_offset, *packed_bytes(data)))
         self._tape.add(self._head(Op.SCRIBBLE, COPIES.index(copy)), more)
 
     def word(self, copy: str, index: int) -> int:
         """Observe one word."""
-        index = _integer(index)
+        index = integer(index)
         value = self._model.word(copy, index)
         more = self._tape.more((index, value))
         self._tape.add(self._head(Op.WORD, COPIES.index(copy)), more)
@@ -259,7 +260,7 @@ class BitmapRecorder:
         return True
 
     def _head(self, op: Op, flag: int = 0) -> int:
-        return head_of(op, flag, self._number)
+        return head_of(op, flag, self.number)
 
     def _bit(self, head: int, function: Callable[[int], bool], bit: int) -> bool:
         if type(bit) is not int or not 0 <= bit <= self._ulong_max:
@@ -275,7 +276,7 @@ class BitmapRecorder:
         self._tape.observe_all(result)
 
     def _ulong(self, value: int) -> int:
-        value = _integer(value)
+        value = integer(value)
         if value < 0:
             raise ValueError(f"{value} is negative: the kernel takes unsigned longs")
         if value > self._ulong_max:
@@ -286,7 +287,7 @@ class BitmapRecorder:
         return value
 
 
-def _integer(value: int) -> int:
+def integer(value: int) -> int:
     """A plain int: C would spell a bool or an enumerator differently; TypeError for no integer."""
     return int(operator.index(value))
 

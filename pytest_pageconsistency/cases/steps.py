@@ -15,18 +15,23 @@ from enum import Enum
 from itertools import groupby
 from typing import Any, NamedTuple, overload
 
-from pytest_pageconsistency.oracle import COPIES
+from pytest_pageconsistency.oracle import COPIES, Change, RetryResult, Start, Stats
 
 WORD = "Q"
 """The array type code of what is packed: unsigned, 64 bits."""
 
 
 class Observes(Enum):
-    """What a step reports: nothing, one bit, or a number of words known beforehand."""
+    """What a step reports: nothing, one bit, or a number of values known beforehand.
+
+    That is a count, words of memory, or fields, each of which has a name.
+    """
 
     NOTHING = "nothing"
     BIT = "bit"
+    COUNT = "count"
     WORDS = "words"
+    FIELDS = "fields"
 
 
 class Op(Enum):
@@ -49,6 +54,16 @@ class Op(Enum):
     WORD = "word"
     WORDS = "words"
     GUARD = "guard"
+    BOOT = "boot"
+    RUNNING = "running"
+    ALLOC = "alloc"
+    FREE = "free"
+    CHECK = "check"
+    VALIDATE_ALL = "validate_all"
+    WRITE_VALIDATE = "write_validate"
+    STATS = "stats"
+    VIOLATIONS = "violations"
+    PANICS = "panics"
 
     __hash__ = object.__hash__  # members are singletons; Enum's own hashes the name each time
 
@@ -59,10 +74,14 @@ CODES = {op: code for code, op in enumerate(OPS)}
 
 
 class Operation(NamedTuple):
-    """The arguments of an operation, by name, and what it observes."""
+    """The arguments of an operation, by name, and what it observes: `fields`, or else `observes`.
+
+    Behind fields whose last one is "events" come two values for each event.
+    """
 
     arguments: tuple[str, ...]
     observes: Observes
+    fields: tuple[str, ...] = ()
 
 
 OPERATIONS = {
@@ -73,17 +92,37 @@ OPERATIONS = {
     Op.CLEAR: Operation(("bit",), Observes.BIT),
     Op.TEST: Operation(("bit",), Observes.BIT),
     Op.CONSISTENT: Operation(("bit",), Observes.BIT),
-    Op.VALIDATE: Operation((), Observes.WORDS),
+    Op.VALIDATE: Operation((), Observes.COUNT),
     Op.CONSISTENT_WORD: Operation(("primary", "secondary"), Observes.BIT),
-    Op.CONSISTENT_RETRY: Operation(("copy", "bit", "bad_reads"), Observes.WORDS),
-    Op.VALIDATE_RETRY: Operation(("copy", "bit", "bad_reads"), Observes.WORDS),
+    Op.CONSISTENT_RETRY: Operation(
+        ("copy", "bit", "bad_reads"), Observes.FIELDS, RetryResult._fields
+    ),
+    Op.VALIDATE_RETRY: Operation(
+        ("copy", "bit", "bad_reads"), Observes.FIELDS, RetryResult._fields
+    ),
     Op.FLIP: Operation(("copy", "bit"), Observes.NOTHING),
     Op.WRITE_WORD: Operation(("copy", "index", "value"), Observes.NOTHING),
     Op.SCRIBBLE: Operation(("copy", "byte_offset", "data"), Observes.NOTHING),
     Op.WORD: Operation(("copy", "index"), Observes.WORDS),
     Op.WORDS: Operation(("copy",), Observes.WORDS),
     Op.GUARD: Operation((), Observes.BIT),
+    Op.BOOT: Operation(
+        ("min_pfn", "max_pfn", "failing_allocation", "panic"), Observes.FIELDS, Start._fields
+    ),
+    Op.RUNNING: Operation((), Observes.NOTHING),
+    Op.ALLOC: Operation(("pfn", "order"), Observes.FIELDS, Change._fields),
+    Op.FREE: Operation(("pfn", "order"), Observes.FIELDS, Change._fields),
+    Op.CHECK: Operation(("pfn",), Observes.FIELDS, Change._fields),
+    Op.VALIDATE_ALL: Operation((), Observes.FIELDS, Change._fields),
+    Op.WRITE_VALIDATE: Operation((), Observes.FIELDS, Change._fields),
+    Op.STATS: Operation((), Observes.FIELDS, Stats._fields),
+    Op.VIOLATIONS: Operation((), Observes.COUNT),
+    Op.PANICS: Operation((), Observes.COUNT),
 }
+
+CHECKER_OPS = frozenset(OPS[CODES[Op.BOOT] :])
+"""The operations of the page consistency checker."""
+
 
 _BIT_OPS = frozenset({Op.SET, Op.CLEAR, Op.TEST, Op.CONSISTENT})
 
@@ -189,6 +228,8 @@ def _contents(
     """The arguments of a row, and what the oracle observed."""
     if op in _BIT_OPS:
         return (value,), (flag,)
+    if op in CHECKER_OPS:
+        return _checker_contents(op, flag, value, more)
     if op is Op.VALIDATE:
         return (), (value,)
     if op is Op.NEW:
@@ -218,8 +259,23 @@ def _contents(
     return (copy, *more[value : value + 2]), tuple(more[value + 2 : value + 7])
 
 
+def _checker_contents(
+    op: Op, flag: int, value: int, more: array[int]
+) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    if op is Op.RUNNING:
+        return (), ()
+    if OPERATIONS[op].observes is Observes.COUNT:
+        return (), (value,)
+    # Of boot() one argument is the flag.
+    start = value + len(OPERATIONS[op].arguments) - (op is Op.BOOT)
+    arguments: tuple[Any, ...] = tuple(more[value:start])
+    if op is Op.BOOT:
+        arguments += (bool(flag),)
+    return arguments, tuple(more[start + 1 : start + 1 + more[start]])
+
+
 def _argument(name: str, value: int | str | bytes) -> str:
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         wide = name in ("value", "primary", "secondary", "fill") or value > 0xFFFFFFFF
         return f"{value:#x}" if wide else str(value)
     return repr(value)

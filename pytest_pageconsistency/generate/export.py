@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from pytest_pageconsistency.cases import Op, Program, Step
+from pytest_pageconsistency.cases import CHECKER_OPS, Op, Program, Step
 from pytest_pageconsistency.generate import literals, statements
 from pytest_pageconsistency.generate.export_tables import Table, make_table
 from pytest_pageconsistency.generate.names import CaseName, case_names, comment
@@ -46,8 +46,10 @@ def export_suite(programs: Sequence[Program], target: Target) -> dict[str, str]:
     """The files of a self-contained suite by name: the C file, Kconfig and Makefile.
 
     The expected values are those of the target's word width and byte order, which the Kconfig
-    entry and the C file ask for.
+    entry and the C file ask for. Cases of the page consistency checker are left out: they need a
+    machine around it, which is not plain KUnit.
     """
+    programs = [program for program in programs if not program.steps.ops() & CHECKER_OPS]
     names = case_names(program.case_id for program in programs)
     cases = list(_exported_cases(programs, names))
     used = set().union(*(program.steps.ops() for program in programs))

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.cases import CHECKER_OPS, Program
 from pytest_pageconsistency.generate import statements
 from pytest_pageconsistency.generate.names import CaseName, case_names, comment
 from pytest_pageconsistency.generate.rendering import render
@@ -52,6 +52,18 @@ class SuiteCase:
         """Whether it heals words under the eyes of the function under test."""
         return bool(self.program.steps.ops() & RETRIES)
 
+    @property
+    def calls_checker(self) -> bool:
+        """Whether it calls the page consistency checker."""
+        return bool(self.program.steps.ops() & CHECKER_OPS)
+
+    @property
+    def interpreter(self) -> str:
+        """Which function takes its steps: pc_take_<this>steps() of kunit/runtime/pc_table.h."""
+        if self.calls_checker:
+            return "checker_"
+        return "watched_" if self.watched else ""
+
 
 @dataclass(frozen=True, repr=False)
 class Suite:
@@ -89,7 +101,9 @@ def make_suite(programs: Sequence[Program], target: Target, identity: Mapping[st
     for number, part in enumerate(parts):
         files |= _part_files(number, part)
     files |= _table_files(tables, target)
-    files["watched.c"] = _rendered("watched.c.j2", used=any(case.watched for case in tables))
+    interpreters = {case.interpreter for case in tables}
+    files["watched.c"] = _rendered("watched.c.j2", used="watched_" in interpreters)
+    files |= _checker_files("checker_" in interpreters)
     files["suite.c"] = _suite_file(cases, written, target)
     build_id = build_id_of(files, identity)
     files[BUILD_ID_FILE] = _rendered("build_id.c.j2", build_id=build_id)
@@ -115,7 +129,7 @@ def _short_cases(cases: Iterable[SuiteCase]) -> list[list[SuiteCase]]:
     # In an order that an added or a removed case does not change.
     for case in sorted(cases, key=lambda case: case.name.digest):
         steps, part = len(case.program.steps), case.part
-        if steps <= room[part] and is_short(case.program) and not case.watched:
+        if steps <= room[part] and is_short(case.program) and not case.interpreter:
             room[part] -= steps
             parts[part].append(case)
     return parts
@@ -148,6 +162,17 @@ def _table_files(cases: Sequence[SuiteCase], target: Target) -> dict[str, bytes]
     }
 
 
+def _checker_files(used: bool) -> dict[str, bytes]:
+    builds = {"warn": False, "panic": True}
+    return {
+        "checker_steps.c": _rendered("checker_steps.c.j2", used=used),
+        **{
+            f"checker_{name}.c": _rendered("checker_build.c.j2", used=used, name=name, panic=panic)
+            for name, panic in builds.items()
+        },
+    }
+
+
 def _header(name: str, needs: str, declarations: Sequence[str]) -> bytes:
     return _rendered("declarations.h.j2", name=name.upper(), needs=needs, declarations=declarations)
 
@@ -158,7 +183,7 @@ def _suite_file(cases: Iterable[SuiteCase], written: Collection[str], target: Ta
             "function": case.name.function,
             "title": comment(case.program.case_id),
             "table": table_name(case.name.digest),
-            "watched": case.watched,
+            "interpreter": case.interpreter,
             "written": case.name.digest in written,
         }
         for case in cases

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pytest_pageconsistency.kernel.shadow import HEADER, SUITE_DIRECTORY
+from pytest_pageconsistency.kernel.shadow import SUITE_DIRECTORY, UNDER_TEST
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 _DETAIL_LINES = 40
@@ -111,14 +111,14 @@ def _blame(line: str) -> str:
     path = _path_at_fault(line)
     if not _is_ours(line):
         return f"the kernel tree itself does not build, see {path}: build it without this suite"
-    if path.endswith(HEADER):
-        return f"the header under test does not compile: correct it ({HEADER} below)"
+    if name := next((name for name in UNDER_TEST if path.endswith(name)), None):
+        return f"the source under test does not compile: correct it ({name} below)"
     return "the generated suite does not compile or link: the header may lack what it calls"
 
 
 def _is_ours(line: str) -> bool:
     path = _path_at_fault(line)
-    return path.endswith(HEADER) or f"{SUITE_DIRECTORY}/" in path or _OUR_FUNCTION in line
+    return path.endswith(UNDER_TEST) or f"{SUITE_DIRECTORY}/" in path or _OUR_FUNCTION in line
 
 
 def _path_at_fault(line: str) -> str:

@@ -25,13 +25,15 @@ class KernelRequest:
     """A kernel to build and boot.
 
     `suite` maps file names to contents (Makefile and Kconfig among them), `header` is the
-    content of include/linux/dual_bitmap.h or None for the tree's own. The image must be for `abi`
-    and `machine` (an e_machine such as "EM_S390"; None: any), and register the case `functions`.
+    content of include/linux/dual_bitmap.h or None for the tree's own, `checker` the contents of the
+    page consistency checker's files by their paths in the tree. The image must be for `abi` and
+    `machine` (an e_machine such as "EM_S390"; None: any), and register the case `functions`.
     """
 
     configuration: Configuration
     suite: Mapping[str, bytes]
     header: bytes | None
+    checker: Mapping[str, bytes]
     options: BootOptions
     abi: Abi
     machine: str | None
@@ -84,7 +86,11 @@ def run_kernel(
         progress.phase(PREPARING)
         end_orphans(str(place.root))
         own = update_shadow(
-            configuration.tree, place.shadow, suite=request.suite, header=request.header
+            configuration.tree,
+            place.shadow,
+            suite=request.suite,
+            header=request.header,
+            checker=request.checker,
         )
         spent = make_kernel(Job(configuration, place, own, request.suite), jobs, progress)
         elf = _checked_image(request, place)

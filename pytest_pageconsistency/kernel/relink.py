@@ -28,7 +28,7 @@ from pytest_pageconsistency.kernel.paths import Paths
 from pytest_pageconsistency.kernel.place import Place
 from pytest_pageconsistency.kernel.process import Completed, Limits, run
 from pytest_pageconsistency.kernel.record import Record
-from pytest_pageconsistency.kernel.shadow import SUITE_DIRECTORY
+from pytest_pageconsistency.kernel.shadow import SUITE_DIRECTORY, UNDER_TEST
 from pytest_pageconsistency.progress import Progress
 
 # With these, objects or the kernel are worked on after the commands that Kbuild saves, or the
@@ -115,7 +115,7 @@ def _objects(paths: Paths, changed: frozenset[str]) -> list[_Object]:
 
 
 def _is_ours(path: str, suite: str) -> bool:
-    return path.startswith(suite) or path.endswith("/include/linux/dual_bitmap.h")
+    return path.startswith(suite) or path.endswith(tuple(f"/{name}" for name in UNDER_TEST))
 
 
 def keep_no_secrets(place: Place) -> None:

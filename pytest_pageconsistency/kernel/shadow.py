@@ -20,6 +20,11 @@ from pytest_pageconsistency.verdict import Kind, TargetError
 
 SUITE_DIRECTORY = "mm/pageconsistency"
 HEADER = "include/linux/dual_bitmap.h"
+CHECKER = "mm/page_consistency.c"
+CHECKER_HEADER = "include/linux/page_consistency.h"
+UNDER_TEST = (HEADER, CHECKER, CHECKER_HEADER)
+"""Files of the tree that may be replaced, and are compiled with the suite."""
+
 KCONFIG_SYMBOL = "PAGECONSISTENCY_KUNIT_TEST"
 
 _MAKEFILE_LINE = f"obj-$(CONFIG_{KCONFIG_SYMBOL}) += pageconsistency/\n"
@@ -53,14 +58,20 @@ _Node: TypeAlias = "_Directory | _LeftOut | bytes"
 
 
 def update_shadow(
-    tree: Tree, shadow: Path, *, suite: Mapping[str, bytes], header: bytes | None
+    tree: Tree,
+    shadow: Path,
+    *,
+    suite: Mapping[str, bytes],
+    header: bytes | None,
+    checker: Mapping[str, bytes] | None = None,
 ) -> list[str]:
     """Make or refresh the shadow of `tree` in `shadow`; returns the paths in it of its real files.
 
     `suite` maps file names, Makefile and Kconfig among them, to the whole content of
     mm/pageconsistency. `header` replaces include/linux/dual_bitmap.h; None leaves the
-    tree's own. Files whose content stays keep their time stamps. TargetError
-    (CONFIG_ERROR) if the tree lacks what is extended; OSError as the disk has it.
+    tree's own, as does no `checker`, which has the contents of CHECKER and CHECKER_HEADER. Files
+    whose content stays keep their time stamps. TargetError (CONFIG_ERROR) if the tree lacks what is
+    extended; OSError as the disk has it.
     """
     plan = _Directory()
     _leave_out_leftovers(tree.path, plan)
@@ -73,6 +84,8 @@ def update_shadow(
     if content is not None:
         # The tree's own is copied too: a link back to an older file is no news to make.
         _put(plan, HEADER, content)
+    for path, content in (checker or {}).items():
+        _put(plan, path, content)
     shadow.mkdir(parents=True, exist_ok=True)
     own: list[str] = []
     _synchronise(tree.path.resolve(), shadow, plan, "", own)

@@ -12,9 +12,9 @@ class StepRow:
     """A row of a step table.
 
     `step` counts from 1, None for what is compared after the last one. `observes` is "nothing",
-    "bit", "count", "words" or "fields", whose names are `names`. Of its `count` values `expected`
-    and `observed` are those from index `first` on; `observed` is None where the kernel's report
-    does not reach.
+    "bit", "count", "words" or "fields". Of its `count` values `expected` and `observed` are those
+    from index `first` on; `observed` is None where the kernel's report does not reach. Fields have
+    texts, too: "name=value".
     """
 
     step: int | None
@@ -23,11 +23,12 @@ class StepRow:
     text: str
     call: str
     observes: str
-    names: tuple[str, ...]
     count: int
     first: int
     expected: tuple[int, ...]
     observed: tuple[int, ...] | None
+    expected_text: tuple[str, ...]
+    observed_text: tuple[str, ...]
     differs: bool
 
 

@@ -262,11 +262,12 @@ def _row(fields: Fields) -> StepRow:
         text=fields.text("text", ""),
         call=fields.text("call"),
         observes=fields.text("observes"),
-        names=fields.texts("names"),
         count=fields.integer("count"),
         first=fields.integer("first"),
         expected=_values(fields, "expected"),
         observed=_values(fields, "observed") if fields.has("observed") else None,
+        expected_text=fields.texts("expected_text"),
+        observed_text=fields.texts("observed_text"),
         differs=fields.flag("differs"),
     )
 

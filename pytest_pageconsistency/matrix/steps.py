@@ -80,8 +80,10 @@ def _shown_rows(table: Table, bits_per_long: int | None) -> Iterator[ShownRow]:
             bitmap=f"bitmap {row.bitmap}" if several or row.step is None else "",
             call=row.call,
             range=_range(row),
-            expected=_values(row, row.expected, (), bits_per_long),
-            observed=_values(row, row.observed or (), row.expected, bits_per_long),
+            expected=_values(row, row.expected, row.expected_text, (), bits_per_long),
+            observed=_values(
+                row, row.observed or (), row.observed_text, row.expected, bits_per_long
+            ),
             remark=_remark(row, ends),
             differs=row.differs,
             source=row.source,
@@ -109,7 +111,11 @@ def _range(row: StepRow) -> str:
 
 
 def _values(
-    row: StepRow, values: Sequence[int], oracle: Sequence[int], bits_per_long: int | None
+    row: StepRow,
+    values: Sequence[int],
+    texts: Sequence[str],
+    oracle: Sequence[int],
+    bits_per_long: int | None,
 ) -> tuple[Value, ...]:
     """One by one where the row differs, else equal neighbours together."""
     shown: list[Value] = []
@@ -118,7 +124,7 @@ def _values(
         following = values[number + 1] if number + 1 < len(values) else None
         if value == following and not row.differs and row.observes == "words":
             continue
-        text = _form(row, number, value, bits_per_long)
+        text = texts[number] if number < len(texts) else _form(row, value, bits_per_long)
         if row.observes == "words" and row.count > 1:
             text = f"{_indexes(row.first + start, row.first + number)} {text}"
         differs = bool(oracle) and (number >= len(oracle) or value != oracle[number])
@@ -131,12 +137,9 @@ def _indexes(first: int, last: int) -> str:
     return f"[{first}]" if first == last else f"[{first} to {last}]"
 
 
-def _form(row: StepRow, number: int, value: int, bits_per_long: int | None) -> str:
+def _form(row: StepRow, value: int, bits_per_long: int | None) -> str:
     if row.observes == "bit":
         return str(bool(value))
-    if row.observes == "fields":
-        name = row.names[number] if number < len(row.names) else str(number)
-        return f"{name}={value}"
     if row.observes == "words":
         return f"{value:0{(bits_per_long or 0) // 4}x}"
     return str(value)

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * mm/page_consistency.c as it is, on the machine of pc_machine.h.
+ *
+ * To be included by a file of one build, which defines
+ *   PC_CHECKER	name of the struct pc_checker that the build is
+ *   PC_RENAMED(name)	what a symbol that is not static is called in it
+ *   PC_PANIC	if it is built with CONFIG_DEBUG_PAGE_CONSISTENCY_PANIC
+ */
+#ifndef _PC_UNDER_TEST_H
+#define _PC_UNDER_TEST_H
+
+/* The options of the build, whatever those of the kernel are. */
+#undef CONFIG_DEBUG_PAGE_CONSISTENCY
+#undef CONFIG_DEBUG_PAGE_CONSISTENCY_PANIC
+#undef CONFIG_DEBUG_PAGE_CONSISTENCY_CONFORMING
+#define CONFIG_DEBUG_PAGE_CONSISTENCY 1
+/* Ours behaves as specified, where it would do better on its own. */
+#define CONFIG_DEBUG_PAGE_CONSISTENCY_CONFORMING 1
+#ifdef PC_PANIC
+#define CONFIG_DEBUG_PAGE_CONSISTENCY_PANIC 1
+#endif
+
+/* All that the file may want and that is not to be replaced in itself. */
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/bug.h>
+#include <linux/cache.h>
+#include <linux/debugfs.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/jump_label.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/math.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/module.h>
+#include <linux/panic.h>
+#include <linux/pfn.h>
+#include <linux/printk.h>
+#include <linux/seq_file.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#include <linux/uaccess.h>
+#include <linux/dual_bitmap.h>
+
+#include "pc_machine.h"
+
+#define page_consistency_enabled	PC_RENAMED(enabled)
+#define page_consistency_init		PC_RENAMED(init)
+#define __page_consistency_alloc	PC_RENAMED(alloc)
+#define __page_consistency_free		PC_RENAMED(free)
+#define page_consistency_check_page	PC_RENAMED(check_page)
+#define page_consistency_validate_all	PC_RENAMED(validate_all)
+
+#undef EXPORT_SYMBOL
+#undef EXPORT_SYMBOL_GPL
+#define EXPORT_SYMBOL(symbol)
+#define EXPORT_SYMBOL_GPL(symbol)
+
+/* A test may run when the sections of the boot are gone. */
+#undef __init
+#undef __initdata
+#undef __ro_after_init
+#undef __meminit
+#define __init
+#define __initdata
+#define __ro_after_init
+#define __meminit
+
+/* What it calls when the kernel has booted so far. */
+static int (*pc_initcall)(void);
+
+#undef __initcall
+#undef core_initcall
+#undef postcore_initcall
+#undef subsys_initcall
+#undef fs_initcall
+#undef device_initcall
+#undef late_initcall
+#undef module_init
+#define PC_INITCALL(function)		static int (*pc_initcall)(void) = function
+#define __initcall(function)		PC_INITCALL(function)
+#define core_initcall(function)		PC_INITCALL(function)
+#define postcore_initcall(function)	PC_INITCALL(function)
+#define subsys_initcall(function)	PC_INITCALL(function)
+#define fs_initcall(function)		PC_INITCALL(function)
+#define device_initcall(function)	PC_INITCALL(function)
+#define late_initcall(function)		PC_INITCALL(function)
+#define module_init(function)		PC_INITCALL(function)
+
+#undef DECLARE_STATIC_KEY_FALSE
+#undef DEFINE_STATIC_KEY_FALSE
+#undef static_branch_likely
+#undef static_branch_unlikely
+#undef static_branch_enable
+#undef static_branch_disable
+#undef static_key_enabled
+#define DECLARE_STATIC_KEY_FALSE(name)	extern bool name
+#define DEFINE_STATIC_KEY_FALSE(name)	bool name
+#define static_branch_likely(key)	likely(*(key))
+#define static_branch_unlikely(key)	unlikely(*(key))
+#define static_branch_enable(key)	(*(key) = true)
+#define static_branch_disable(key)	(*(key) = false)
+#define static_key_enabled(key)		(*(key))
+
+#undef system_state
+#define system_state			pc_machine.state
+
+#undef page_to_pfn
+#undef pfn_to_page
+#define page_to_pfn(page)		pc_page_to_pfn(page)
+#define pfn_to_page(pfn)		pc_page(pfn)
+
+#undef memblock_start_of_DRAM
+#undef memblock_end_of_DRAM
+#undef memblock_alloc
+#undef memblock_alloc_raw
+#undef memblock_free
+#define memblock_start_of_DRAM()	pc_start_of_dram()
+#define memblock_end_of_DRAM()		pc_end_of_dram()
+#define memblock_alloc(size, align)	pc_memblock_alloc(size)
+#define memblock_alloc_raw(size, align)	pc_memblock_alloc(size)
+#define memblock_free(memory, size)	pc_memblock_free(memory)
+
+#undef debugfs_create_dir
+#undef debugfs_create_file
+#define debugfs_create_dir(name, parent)	pc_debugfs_directory()
+#define debugfs_create_file(name, mode, parent, data, fops)		\
+	pc_debugfs_file(name, mode, fops)
+
+#undef panic
+#define panic(fmt, ...)			pc_panic(fmt, ##__VA_ARGS__)
+
+#undef printk
+#define printk(fmt, ...)		pc_message(fmt, ##__VA_ARGS__)
+
+/* Only what is said counts, every time; there is no trace to be printed. */
+#define PC_WARN(condition, ...)						\
+({									\
+	bool _pc_warns = !!(condition);					\
+									\
+	if (unlikely(_pc_warns))					\
+		pc_message(__VA_ARGS__);				\
+	unlikely(_pc_warns);						\
+})
+
+#undef WARN
+#undef WARN_ONCE
+#undef WARN_ON
+#undef WARN_ON_ONCE
+#define WARN(condition, ...)		PC_WARN(condition, __VA_ARGS__)
+#define WARN_ONCE(condition, ...)	PC_WARN(condition, __VA_ARGS__)
+#define WARN_ON(condition)		unlikely(!!(condition))
+#define WARN_ON_ONCE(condition)		unlikely(!!(condition))
+
+#include "../page_consistency.c"
+
+static void pc_alloc(struct page *page, unsigned int order)
+{
+	page_consistency_alloc(page, order);
+}
+
+static void pc_free(struct page *page, unsigned int order)
+{
+	page_consistency_free(page, order);
+}
+
+static int pc_check_page(struct page *page)
+{
+	return page_consistency_check_page(page);
+}
+
+static int pc_validate_all(void)
+{
+	return page_consistency_validate_all();
+}
+
+const struct pc_checker PC_CHECKER = {
+	.panics = IS_ENABLED(CONFIG_DEBUG_PAGE_CONSISTENCY_PANIC),
+	.enabled = &page_consistency_enabled,
+	.init = page_consistency_init,
+	.initcall = &pc_initcall,
+	.alloc = pc_alloc,
+	.free = pc_free,
+	.check_page = pc_check_page,
+	.validate_all = pc_validate_all,
+};
+
+#endif /* _PC_UNDER_TEST_H */
