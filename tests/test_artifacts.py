@@ -37,9 +37,10 @@ from pytest_pageconsistency.crosscheck import (
 from pytest_pageconsistency.generate import make_suite
 from pytest_pageconsistency.kernel.kunit import KernelRun
 from pytest_pageconsistency.kernel.tree import Tree
-from pytest_pageconsistency.pipeline import HeaderUnderTest, TargetResult
+from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.schema import case_name
 from pytest_pageconsistency.step_table import ROWS, VALUES_SHOWN, step_table
+from pytest_pageconsistency.under_test import CheckerUnderTest, UnderTest
 from pytest_pageconsistency.verdict import Kind, Verdict
 
 DOCUMENTATION = Path(__file__).parent.parent / "docs/result.md"
@@ -58,7 +59,11 @@ def target_result(damage: Damage | None = None) -> TargetResult:
     return TargetResult(
         target=UM,
         tree=Tree(Path("/nowhere/linux"), "6.12.63"),
-        header=HeaderUnderTest("ours", Path("/nowhere/dual_bitmap.h"), b"text"),
+        header=UnderTest("ours", Path("/nowhere/dual_bitmap.h"), b"text"),
+        checker=CheckerUnderTest(
+            UnderTest("tree", Path("/nowhere/page_consistency.c"), b"text"),
+            UnderTest("tree", Path("/nowhere/page_consistency.h"), b"text"),
+        ),
         suite=make_suite(list(programs(UM).values()), UM, {}),
         run=cast(KernelRun, run),
         results=judged,

@@ -154,6 +154,11 @@ class BitmapRecorder:
         """Number of words in each copy."""
         return self._model.word_count
 
+    @property
+    def bits_per_long(self) -> int:
+        """Number of bits in a word."""
+        return self._model.abi.bits_per_long
+
     def init(self) -> None:
         """dual_bitmap_init(): all free."""
         self._model.init()

@@ -48,21 +48,16 @@ class SuiteCase:
         return int(self.name.digest, 16) % PARTS
 
     @property
-    def watched(self) -> bool:
-        """Whether it heals words under the eyes of the function under test."""
-        return bool(self.program.steps.ops() & RETRIES)
-
-    @property
-    def calls_checker(self) -> bool:
-        """Whether it calls the page consistency checker."""
-        return bool(self.program.steps.ops() & CHECKER_OPS)
-
-    @property
     def interpreter(self) -> str:
-        """Which function takes its steps: pc_take_<this>steps() of kunit/runtime/pc_table.h."""
-        if self.calls_checker:
+        """Which function takes its steps: pc_take_<this>steps() of kunit/runtime/pc_table.h.
+
+        Not every one: some call the page consistency checker, or heal words under the eyes of the
+        function under test.
+        """
+        ops = self.program.steps.ops()
+        if ops & CHECKER_OPS:
             return "checker_"
-        return "watched_" if self.watched else ""
+        return "watched_" if ops & RETRIES else ""
 
 
 @dataclass(frozen=True, repr=False)

@@ -112,7 +112,8 @@ def _blame(line: str) -> str:
     if not _is_ours(line):
         return f"the kernel tree itself does not build, see {path}: build it without this suite"
     if name := next((name for name in UNDER_TEST if path.endswith(name)), None):
-        return f"the source under test does not compile: correct it ({name} below)"
+        what = "header" if name.endswith(".h") else "checker"
+        return f"the {what} under test does not compile: correct it ({name} below)"
     return "the generated suite does not compile or link: the header may lack what it calls"
 
 

@@ -26,18 +26,19 @@ class KernelRequest:
 
     `suite` maps file names to contents (Makefile and Kconfig among them), `header` is the
     content of include/linux/dual_bitmap.h or None for the tree's own, `checker` the contents of the
-    page consistency checker's files by their paths in the tree. The image must be for `abi` and
-    `machine` (an e_machine such as "EM_S390"; None: any), and register the case `functions`.
+    page consistency checker's files by their paths in the tree, or None likewise. The image must be
+    for `abi` and `machine` (an e_machine such as "EM_S390"; None: any), and register the case
+    `functions`.
     """
 
     configuration: Configuration
     suite: Mapping[str, bytes]
     header: bytes | None
-    checker: Mapping[str, bytes]
     options: BootOptions
     abi: Abi
     machine: str | None
     functions: frozenset[str]
+    checker: Mapping[str, bytes] | None = None
 
 
 @dataclass(frozen=True, repr=False)
