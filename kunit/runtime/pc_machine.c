@@ -2,6 +2,7 @@
 /*
  * See pc_machine.h.
  */
+#include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/kthread.h>
@@ -70,10 +71,11 @@ phys_addr_t pc_end_of_dram(void)
 /**
  * pc_memblock_alloc() - in place of memblock_alloc()
  * @size: in bytes
+ * @align: likewise
  *
  * Return: zeroed memory that the case has prepared, or NULL.
  */
-void *pc_memblock_alloc(phys_addr_t size)
+void *pc_memblock_alloc(phys_addr_t size, phys_addr_t align)
 {
 	unsigned int call = pc_machine.allocations++;
 
@@ -89,35 +91,42 @@ void *pc_memblock_alloc(phys_addr_t size)
 /**
  * pc_memblock_free() - in place of memblock_free()
  * @memory: what pc_memblock_alloc() has handed out
+ * @size: in bytes, as it was asked for
  */
-void pc_memblock_free(const void *memory)
+void pc_memblock_free(void *memory, size_t size)
 {
-	if (memory && memory == pc_machine.memory[0])
+	if (memory && memory == pc_machine.memory[0] &&
+	    size == pc_machine.bytes[0])
 		pc_machine.frees++;
 	else
 		pc_machine.wrong_frees++;
 }
 
 /**
- * pc_debugfs_directory() - in place of debugfs_create_dir()
+ * pc_debugfs_create_dir() - in place of debugfs_create_dir()
+ * @name: of the directory
+ * @parent: where it would lie
  *
  * Return: what debugfs gives where it is not there.
  */
-struct dentry *pc_debugfs_directory(void)
+struct dentry *pc_debugfs_create_dir(const char *name, struct dentry *parent)
 {
 	return PC_DIRECTORY;
 }
 
 /**
- * pc_debugfs_file() - in place of debugfs_create_file()
+ * pc_debugfs_create_file() - in place of debugfs_create_file()
  * @name: of the file
  * @mode: its permissions
+ * @parent: where it would lie
+ * @data: what its inode would have
  * @fops: what it does
  *
  * Return: what debugfs gives where it is not there.
  */
-struct dentry *pc_debugfs_file(const char *name, umode_t mode,
-			       const struct file_operations *fops)
+struct dentry *pc_debugfs_create_file(const char *name, umode_t mode,
+				      struct dentry *parent, void *data,
+				      const struct file_operations *fops)
 {
 	if (!strcmp(name, "stats")) {
 		pc_machine.stats = fops;
@@ -130,7 +139,18 @@ struct dentry *pc_debugfs_file(const char *name, umode_t mode,
 	return PC_DIRECTORY;
 }
 
-/* The specified texts; each ends with the count of what was read. */
+/* Returns what follows the number, NULL if there is none. */
+static const char *pc_read_digits(const char *text, u64 *number)
+{
+	if (!isdigit(*text))
+		return NULL;
+	for (*number = 0; isdigit(*text); text++)
+		*number = *number * 10 + (*text - '0');
+
+	return text;
+}
+
+/* The specified texts. */
 static const struct {
 	enum pc_event_kind kind;
 	const char *before;
@@ -156,18 +176,13 @@ static enum pc_event_kind pc_kind_of(const char *text, u64 *number)
 
 	for (i = 0; i < ARRAY_SIZE(pc_texts); i++) {
 		const char *rest = text;
-		char *end;
 
 		if (strncmp(rest, pc_texts[i].before, strlen(pc_texts[i].before)))
 			continue;
 		rest += strlen(pc_texts[i].before);
-		if (pc_texts[i].numbered) {
-			if (*rest < '0' || *rest > '9')
-				continue;
-			*number = simple_strtoull(rest, &end, 10);
-			rest = end;
-		}
-		if (!strcmp(rest, pc_texts[i].after))
+		if (pc_texts[i].numbered)
+			rest = pc_read_digits(rest, number);
+		if (rest && !strcmp(rest, pc_texts[i].after))
 			return pc_texts[i].kind;
 	}
 	*number = 0;
@@ -279,16 +294,12 @@ static const char *pc_skip(const char *text, const char *label)
 static const char *pc_read_number(const char *text, s64 *number)
 {
 	bool negative = *text == '-';
-	char *end;
+	u64 digits = 0;
 
-	text += negative;
-	if (*text < '0' || *text > '9')
-		return NULL;
-	*number = simple_strtoull(text, &end, 10);
-	if (negative)
-		*number = -*number;
+	text = pc_read_digits(text + negative, &digits);
+	*number = negative ? -digits : digits;
 
-	return end;
+	return text;
 }
 
 static bool pc_parse_stats(const char *text, struct pc_stats *stats)

@@ -9,11 +9,12 @@
 #define _PC_MACHINE_H
 
 #include <linux/completion.h>
+#include <linux/fs.h>
+#include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/types.h>
 
 struct dentry;
-struct file_operations;
 struct page;
 struct pc_checker;
 
@@ -110,7 +111,7 @@ struct pc_checker {
 	bool panics;
 	bool *enabled;
 	void (*init)(void);
-	int (*const *initcall)(void);
+	initcall_t *initcall;
 	void (*alloc)(struct page *page, unsigned int order);
 	void (*free)(struct page *page, unsigned int order);
 	int (*check_page)(struct page *page);
@@ -124,11 +125,12 @@ struct page *pc_page(unsigned long pfn);
 unsigned long pc_page_to_pfn(const struct page *page);
 phys_addr_t pc_start_of_dram(void);
 phys_addr_t pc_end_of_dram(void);
-void *pc_memblock_alloc(phys_addr_t size);
-void pc_memblock_free(const void *memory);
-struct dentry *pc_debugfs_directory(void);
-struct dentry *pc_debugfs_file(const char *name, umode_t mode,
-			       const struct file_operations *fops);
+void *pc_memblock_alloc(phys_addr_t size, phys_addr_t align);
+void pc_memblock_free(void *memory, size_t size);
+struct dentry *pc_debugfs_create_dir(const char *name, struct dentry *parent);
+struct dentry *pc_debugfs_create_file(const char *name, umode_t mode,
+				      struct dentry *parent, void *data,
+				      const struct file_operations *fops);
 __printf(1, 2) void pc_message(const char *fmt, ...);
 __printf(1, 2) __noreturn void pc_panic(const char *fmt, ...);
 

@@ -29,7 +29,6 @@
 #include <linux/cache.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
-#include <linux/export.h>
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
@@ -60,11 +59,6 @@
 #define page_consistency_check_page	PC_RENAMED(check_page)
 #define page_consistency_validate_all	PC_RENAMED(validate_all)
 
-#undef EXPORT_SYMBOL
-#undef EXPORT_SYMBOL_GPL
-#define EXPORT_SYMBOL(symbol)
-#define EXPORT_SYMBOL_GPL(symbol)
-
 /* A test may run when the sections of the boot are gone. */
 #undef __init
 #undef __initdata
@@ -76,7 +70,7 @@
 #define __meminit
 
 /* What it calls when the kernel has booted so far. */
-static int (*pc_initcall)(void);
+static initcall_t pc_initcall;
 
 #undef __initcall
 #undef core_initcall
@@ -86,7 +80,7 @@ static int (*pc_initcall)(void);
 #undef device_initcall
 #undef late_initcall
 #undef module_init
-#define PC_INITCALL(function)		static int (*pc_initcall)(void) = function
+#define PC_INITCALL(function)		static initcall_t pc_initcall = function
 #define __initcall(function)		PC_INITCALL(function)
 #define core_initcall(function)		PC_INITCALL(function)
 #define postcore_initcall(function)	PC_INITCALL(function)
@@ -124,23 +118,21 @@ static int (*pc_initcall)(void);
 #undef memblock_alloc
 #undef memblock_alloc_raw
 #undef memblock_free
-#define memblock_start_of_DRAM()	pc_start_of_dram()
-#define memblock_end_of_DRAM()		pc_end_of_dram()
-#define memblock_alloc(size, align)	pc_memblock_alloc(size)
-#define memblock_alloc_raw(size, align)	pc_memblock_alloc(size)
-#define memblock_free(memory, size)	pc_memblock_free(memory)
+#define memblock_start_of_DRAM		pc_start_of_dram
+#define memblock_end_of_DRAM		pc_end_of_dram
+#define memblock_alloc			pc_memblock_alloc
+#define memblock_alloc_raw		pc_memblock_alloc
+#define memblock_free			pc_memblock_free
 
 #undef debugfs_create_dir
 #undef debugfs_create_file
-#define debugfs_create_dir(name, parent)	pc_debugfs_directory()
-#define debugfs_create_file(name, mode, parent, data, fops)		\
-	pc_debugfs_file(name, mode, fops)
+#define debugfs_create_dir		pc_debugfs_create_dir
+#define debugfs_create_file		pc_debugfs_create_file
 
 #undef panic
-#define panic(fmt, ...)			pc_panic(fmt, ##__VA_ARGS__)
-
 #undef printk
-#define printk(fmt, ...)		pc_message(fmt, ##__VA_ARGS__)
+#define panic				pc_panic
+#define printk				pc_message
 
 /* Only what is said counts, every time; there is no trace to be printed. */
 #define PC_WARN(condition, ...)						\
