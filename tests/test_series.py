@@ -6,56 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from series_tree import KUNIT, TREE, apply, put
 
 from pytest_pageconsistency.kernel.series import is_applied, series_files, series_steps
-from pytest_pageconsistency.resources import kunit_directory
 from pytest_pageconsistency.verdict import Kind, TargetError
-
-KUNIT = kunit_directory()
-TREE = {
-    "mm/page_alloc.c": """\
-#include <linux/mm.h>
-#include <linux/page_owner.h>
-
-void post_alloc_hook(struct page *page, unsigned int order);
-
-static __always_inline bool free_pages_prepare(struct page *page,
-			unsigned int order)
-{
-	if (unlikely(PageHWPoison(page))) {
-		page_table_check_free(page, order);
-		return false;
-	}
-	page_table_check_free(page, order);
-	return true;
-}
-
-inline void post_alloc_hook(struct page *page, unsigned int order)
-{
-	page_table_check_alloc(page, order);
-}
-
-static void other(void)
-{
-	page_table_check_alloc(page, order);
-	page_table_check_free(page, order);
-}
-""",
-    "mm/mm_init.c": """\
-#include <linux/page_ext.h>
-
-void __init mm_core_init(void)
-{
-	report_meminit();
-	mem_init();
-}
-""",
-    "mm/Makefile": "obj-$(CONFIG_PAGE_TABLE_CHECK) += page_table_check.o\n",
-    "mm/Kconfig.debug": "config PAGE_OWNER\n\tbool\n\nconfig PAGE_POISONING\n\tbool\n",
-    "Documentation/mm/index.rst": ".. toctree::\n\n   numa\n   page_migration\n",
-    "MAINTAINERS": "How to\n\n3C59X NETWORK DRIVER\nM:\tone\n\nZD1211RW\nM:\tanother\n",
-}
-"""What the series needs of a tree."""
 
 MAIN = """\
 #include <linux/page_ext.h>
@@ -78,22 +32,9 @@ void __init mm_core_init(void)
 """
 
 
-def put(path: Path, files: dict[str, str]) -> Path:
-    for name, content in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_text(content, "utf-8")
-    return path
-
-
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     return put(tmp_path / "linux", TREE)
-
-
-def apply(tree: Path) -> None:
-    for path, content in series_files(tree, KUNIT).items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_bytes(content)
 
 
 def added(tree: Path, path: str) -> list[tuple[int, str]]:
