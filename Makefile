@@ -4,6 +4,7 @@
 # make test    lint, unit and acceptance tests, real kernels of four ABIs, seeded faults
 # make matrix  the shipped suite on every architecture of ARCHITECTURES, and on an older kernel
 # make bench   our times beside kunit.py's, and the goals (BENCH="edited parser": only these)
+# make series the checker's patches in kunit/series, from its sources in kunit
 # make lint    ruff and mypy
 # make clean   the virtual environment, tool caches and results (kernels are cached elsewhere)
 
@@ -14,12 +15,13 @@ ARCH ?= um
 ABIS := um,i386,s390,m68k
 ARCHITECTURES ?= um,x86_64,i386,arm64,arm,riscv,powerpc,s390,m68k
 OLDER := linux-source-6.1
+SERIES := 6.12 6.1
 RESULTS ?= results
 BENCH ?=
 PYTEST := $(VENV)/bin/pytest
 SUITE := --pyargs pytest_pageconsistency.conformance
 
-.PHONY: run test fast kernels matrix bench lint packages abis clean
+.PHONY: run test fast kernels matrix bench series lint packages abis clean
 
 run: packages $(VENV)/run.stamp
 	$(PYTEST) $(SUITE) --kunit-arch=$(ARCH)
@@ -48,6 +50,15 @@ matrix: $(VENV)/run.stamp
 bench: $(VENV)/run.stamp
 	./scripts/install-packages um
 	$(VENV)/bin/python -m benchmarks --json=$(RESULTS)/bench.json $(BENCH)
+
+# From Debian's sources, because the numbers of lines in the patches are a tree's.
+series: $(VENV)/run.stamp
+	./scripts/install-packages $(addprefix linux-source-,$(SERIES))
+	for version in $(SERIES); do \
+		rm -rf kunit/series/$$version; \
+		$(VENV)/bin/pageconsistency series kunit/series/$$version \
+			--kunit-tree=/usr/src/linux-source-$$version.tar.xz || exit; \
+	done
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pytest_pageconsistency import doctor, summary
+from pytest_pageconsistency import doctor, series, summary
 from pytest_pageconsistency.verdict import TargetError
 
 
@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     doctor.add_command(commands)
     summary.add_command(commands)
+    series.add_command(commands)
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)

@@ -4,19 +4,15 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import platformdirs
 
 from pytest_pageconsistency.architecture import (
     Architecture,
     described_architectures,
     read_architecture,
 )
+from pytest_pageconsistency.command_tree import add_tree_option, named_source, open_tree
 from pytest_pageconsistency.kernel.machine import Machine
 from pytest_pageconsistency.kernel.qemu_configs import (
     QemuConfig,
@@ -24,7 +20,7 @@ from pytest_pageconsistency.kernel.qemu_configs import (
     tree_architectures,
 )
 from pytest_pageconsistency.kernel.tools import Role, Tool, needed_tools, packages_of
-from pytest_pageconsistency.kernel.tree import ARCHIVES, find_tree
+from pytest_pageconsistency.kernel.tree import ARCHIVES
 
 _HEADINGS = ("architecture", "state", "compiler", "emulator", "also", "note")
 _SOURCE_PACKAGE = "linux-source"
@@ -51,19 +47,6 @@ class Examination:
         return "missing" if self.missing else "ready"
 
 
-class _Progress:
-    """Tells on stderr what takes long."""
-
-    def phase(self, name: str) -> None:
-        print(f"{name} ...", file=sys.stderr)
-
-    def tick(self, text: str) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        print(text, file=sys.stderr)
-
-
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand; its options' `run` returns the exit status, or raises TargetError."""
     parser = commands.add_parser(
@@ -73,12 +56,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "Exits with 1 if one of those named cannot.",
     )
     parser.add_argument("arch", nargs="*", metavar="ARCH", help="look at these alone")
-    parser.add_argument(
-        "--kunit-tree",
-        metavar="PATH",
-        help="kernel source: a directory or a .tar.xz (default: KUNIT_TREE, or the newest "
-        "/usr/src/linux-source-*.tar.xz)",
-    )
+    add_tree_option(parser)
     parser.set_defaults(run=_run)
 
 
@@ -157,14 +135,14 @@ def _place(tools: Sequence[Tool]) -> str:
 
 def _run(options: argparse.Namespace) -> int:
     names = dict.fromkeys(name for word in options.arch for name in word.split(","))
-    source = options.kunit_tree or os.environ.get("KUNIT_TREE")
+    source = named_source(options)
     configs: dict[str, QemuConfig | None]
     if source is None and not any(ARCHIVES.glob("linux-source-*.tar.xz")):
         print("There is no kernel tree: install one, or name one with --kunit-tree.\n")
         configs = dict.fromkeys(names or described_architectures())
         everything = bool(names)
     else:
-        tree = find_tree(source, _cache(), _Progress())
+        tree = open_tree(source)
         configs = {name: require_architecture(tree, name) for name in names}
         configs = configs or {**tree_architectures(tree.path)}
         print(f"Linux {tree.version} in {tree.path}\n")
@@ -174,8 +152,3 @@ def _run(options: argparse.Namespace) -> int:
     if command := install_line(examinations, everything=everything):
         print(f"\nWhat is missing and Debian has:\n  {command}")
     return int(bool(names) and any(one.state != "ready" for one in examinations))
-
-
-def _cache() -> Path:
-    given = os.environ.get("PAGECONSISTENCY_CACHE")
-    return Path(given or platformdirs.user_cache_dir("pytest_pageconsistency")).absolute()

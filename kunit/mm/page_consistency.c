@@ -29,6 +29,7 @@
 #include <linux/printk.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
+#include <linux/stdarg.h>
 #include <linux/types.h>
 
 /*
@@ -55,14 +56,22 @@ static atomic64_t violations_detected = ATOMIC64_INIT(0);
 
 DEFINE_STATIC_KEY_FALSE(page_consistency_enabled);
 
-#define report_violation(fmt, ...)					\
-do {									\
-	atomic64_inc(&violations_detected);				\
-	if (IS_ENABLED(CONFIG_DEBUG_PAGE_CONSISTENCY_PANIC))		\
-		panic(pr_fmt(fmt), ##__VA_ARGS__);			\
-	else								\
-		WARN(1, pr_fmt(fmt) "\n", ##__VA_ARGS__);		\
-} while (0)
+static __printf(1, 2) void report_violation(const char *fmt, ...)
+{
+	struct va_format message;
+	va_list args;
+
+	atomic64_inc(&violations_detected);
+
+	va_start(args, fmt);
+	message.fmt = fmt;
+	message.va = &args;
+	if (IS_ENABLED(CONFIG_DEBUG_PAGE_CONSISTENCY_PANIC))
+		panic(pr_fmt("%pV"), &message);
+	else
+		WARN(1, pr_fmt("%pV\n"), &message);
+	va_end(args);
+}
 
 /* Whether all pages of the block have a bit; no sum here can wrap. */
 static bool is_tracked(unsigned long pfn, unsigned int order)
