@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from mutants import Mutant
 
-COUNTED = "\tatomic64_inc(&violations_detected);\t\t\t\t\\\n"
-PANICS = "\tif (IS_ENABLED(CONFIG_DEBUG_PAGE_CONSISTENCY_PANIC))\t\t\\\n"
+COUNTED = "\tatomic64_inc(&violations_detected);\n\n"
+PANICS = "\tif (IS_ENABLED(CONFIG_DEBUG_PAGE_CONSISTENCY_PANIC))\n"
 TRACKED = (
     "\treturn pfn >= tracked.min_pfn && pfn < tracked.max_pfn &&\n"
     "\t       (1UL << order) <= tracked.max_pfn - pfn;"
@@ -36,9 +36,9 @@ VIOLATION = (
 
 CHECKER_MUTANTS = [
     # What is a violation, and what it leads to
-    Mutant("violations are not counted", COUNTED, "\t\t\t\t\t\t\t\t\\\n"),
-    Mutant("PANIC does not panic", PANICS, "\tif (false)\t\t\t\\\n"),
-    Mutant("always panics", PANICS, "\tif (true)\t\t\t\\\n"),
+    Mutant("violations are not counted", COUNTED, ""),
+    Mutant("PANIC does not panic", PANICS, "\tif (false)\n"),
+    Mutant("always panics", PANICS, "\tif (true)\n"),
     Mutant("alloc does not check", CHECK_ALLOC, ""),
     Mutant("free does not check", CHECK_FREE, ""),
     Mutant("alloc calls itself free", CHECK_ALLOC, CHECK_FREE),
@@ -52,7 +52,10 @@ CHECKER_MUTANTS = [
     Mutant("no DOUBLE-FREE", f"\t{RUNNING}\n{DOUBLE_FREE}", ""),
     Mutant("DOUBLE-FREE while booting", RUNNING, "if (true)"),
     Mutant("running begins later", RUNNING, RUNNING.replace(">=", ">")),
-    Mutant("freeing init memory is running", RUNNING, RUNNING.replace("_RUNNING", "_BOOTING")),
+    Mutant(
+        "running begins with init memory", RUNNING, RUNNING.replace("_RUNNING", "_FREEING_INITMEM")
+    ),
+    Mutant("running begins with scheduling", RUNNING, RUNNING.replace("_RUNNING", "_SCHEDULING")),
     Mutant(
         "DOUBLE-ALLOC names the bit",
         DOUBLE_ALLOC,

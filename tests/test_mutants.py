@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The shipped suite against headers with one fault each, on real kernels."""
+"""The shipped suites against sources with one fault each, on real kernels."""
 
 from __future__ import annotations
 
@@ -9,17 +9,41 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from checker_mutants import CHECKER_MUTANTS
 from mutants import MUTANTS, Mutant, apply_mutant
 
 from pytest_pageconsistency.resources import kunit_directory
 
 pytestmark = [pytest.mark.kernel, pytest.mark.mutants]
 
-HEADER = kunit_directory() / "include/linux/dual_bitmap.h"
+
+@dataclass(frozen=True)
+class Subject:
+    """A source of ours, the option that puts another in its place, and the suite that tests it."""
+
+    path: str
+    option: str
+    suite: str
+
+    def __str__(self) -> str:
+        return Path(self.path).stem
+
+    def text(self) -> str:
+        return (kunit_directory() / self.path).read_text("utf-8")
+
+
+HEADER = Subject(
+    "include/linux/dual_bitmap.h", "--kunit-header", "pytest_pageconsistency.conformance"
+)
+CHECKER = Subject(
+    "mm/page_consistency.c", "--kunit-checker", "pytest_pageconsistency.checker_conformance"
+)
+SEEDED = [(HEADER, m) for m in MUTANTS] + [(CHECKER, m) for m in CHECKER_MUTANTS]
 CAUGHT = {"disagreement", "kernel crash", "timeout", "kernel failure"}
 BOOT_SECONDS = 20
 
@@ -40,13 +64,15 @@ def table(
             reporter.write(f"\n{text}\n")
 
 
-def run_suite(header: str, directory: Path, cache: Path, *options: str) -> tuple[int, str, Any]:
+def run_suite(
+    subject: Subject, text: str, directory: Path, cache: Path, *options: str
+) -> tuple[int, str, Any]:
     """Exit status and output of a real pytest, and the cases of its result.json."""
-    file = directory / "dual_bitmap.h"
-    file.write_text(header, "utf-8")
+    file = directory / Path(subject.path).name
+    file.write_text(text, "utf-8")
     command = [
-        *(sys.executable, "-m", "pytest", "--pyargs", "pytest_pageconsistency.conformance"),
-        *("--kunit-arch=um", "--kunit-header", str(file), "--kunit-cache", str(cache)),
+        *(sys.executable, "-m", "pytest", "--pyargs", subject.suite),
+        *("--kunit-arch=um", subject.option, str(file), "--kunit-cache", str(cache)),
         *("--kunit-artifacts", str(directory), "--kunit-timeout", str(BOOT_SECONDS)),
         *("-q", "-p", "no:cacheprovider", *options),
     ]
@@ -60,27 +86,30 @@ def run_suite(header: str, directory: Path, cache: Path, *options: str) -> tuple
     return run.returncode, output, json.loads(result.read_text("ascii"))["cases"]
 
 
-def test_the_header_without_a_fault_passes(
-    kernel_cache: Path, tmp_path: Path, table: list[str]
+@pytest.mark.parametrize("subject", [HEADER, CHECKER], ids=str)
+def test_the_source_without_a_fault_passes(
+    subject: Subject, kernel_cache: Path, tmp_path: Path, table: list[str]
 ) -> None:
-    status, output, cases = run_suite(HEADER.read_text("utf-8"), tmp_path, kernel_cache)
+    status, output, cases = run_suite(subject, subject.text(), tmp_path, kernel_cache)
 
     assert Counter(case["verdict"] for case in cases) == {"passed": len(cases)}, output
     assert status == 0, output
     assert f"{len(cases)} passed in" in output
-    table.append(f"{'no fault':40} {len(cases)} cases passed")
+    table.append(f"{subject}: {'no fault':40} {len(cases)} cases passed")
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize(
+    ("subject", "mutant"), SEEDED, ids=lambda part: getattr(part, "name", str(part))
+)
 def test_the_suite_catches(
-    mutant: Mutant, kernel_cache: Path, tmp_path: Path, table: list[str]
+    subject: Subject, mutant: Mutant, kernel_cache: Path, tmp_path: Path, table: list[str]
 ) -> None:
-    header = apply_mutant(mutant, HEADER.read_text("utf-8"))
+    text = apply_mutant(mutant, subject.text())
 
-    status, output, cases = run_suite(header, tmp_path, kernel_cache, "-x")
+    status, output, cases = run_suite(subject, text, tmp_path, kernel_cache, "-x")
 
     caught = [case for case in cases if case["verdict"] in CAUGHT]
     first = f"{caught[0]['verdict']}, {caught[0]['function']}" if caught else "-"
-    table.append(f"{mutant.name:40} {len(caught):4} of {len(cases)}, first: {first}")
+    table.append(f"{subject}: {mutant.name:40} {len(caught):4} of {len(cases)}, first: {first}")
     assert caught, output
     assert status == 1, output

@@ -10,7 +10,7 @@ import pytest
 from golden import check_golden
 from programs import UM
 
-from pytest_pageconsistency.cases import Recorder, record
+from pytest_pageconsistency.cases import CheckerRecorder, Recorder, record
 from pytest_pageconsistency.crosscheck import CaseResult, expected_values, find_disagreement
 from pytest_pageconsistency.generate import make_suite
 from pytest_pageconsistency.report import Reproduction, describe, kunit_command
@@ -48,6 +48,15 @@ def observed(dual_bitmap: Recorder) -> None:
     dual_bitmap(nbits=100).words("secondary")
 
 
+def freed_twice(dual_bitmap: Recorder) -> None:
+    pc = CheckerRecorder(dual_bitmap)
+    pc.boot(256, 356)
+    pc.alloc(300, 2)
+    pc.running()
+    pc.free(300)
+    pc.free(300, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "body", "position", "value"),
     [
@@ -55,6 +64,8 @@ def observed(dual_bitmap: Recorder) -> None:
         ("retry", retried, 3, 3),
         ("words", observed, 1, 0xFF),
         ("final", flipped, 3, 0),
+        ("checker", freed_twice, 25, (1 << 64) - 2),
+        ("boot", freed_twice, 1, 1),
     ],
 )
 def test_report_is_as_it_was(

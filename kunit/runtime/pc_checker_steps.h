@@ -142,7 +142,8 @@ static bool pc_boot(struct pc_case *c, struct dual_bitmap *db,
 	pc_machine.min_pfn = more[0];
 	pc_machine.max_pfn = more[1];
 	pc_machine.failing = more[2];
-	pc_machine.state = SYSTEM_BOOTING;
+	/* The last of the phases that are not running yet. */
+	pc_machine.state = SYSTEM_RUNNING - 1;
 	*checker->enabled = false;
 	if (!pc_prepare_memory(c, db, bitmap,
 			       expected[0] ? more[1] - more[0] : 0))

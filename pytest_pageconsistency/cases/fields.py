@@ -16,7 +16,6 @@ from pytest_pageconsistency.cases.steps import OPERATIONS, Observes, Op
 from pytest_pageconsistency.oracle import Change, Event, EventKind, Start, Stats
 
 _KINDS = tuple(EventKind)
-_SIGNED = frozenset({"result", "tracked", "pages_tracked"})
 _MASK = (1 << 64) - 1
 
 
@@ -42,7 +41,7 @@ def named_fields(op: Op, values: Sequence[int]) -> list[Field]:
     """Each value of a step that observes fields; an event's kind reads as the whole message."""
     names = OPERATIONS[op].fields
     shown = [
-        Field(name, str(_signed(value) if name in _SIGNED else value))
+        Field(name, f"{value:#o}" if name.endswith("_mode") else str(_signed(value)))
         for name, value in zip(names, values, strict=False)
     ]
     events = values[len(names) :]
