@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from pytest_pageconsistency.cases import Program, Recorder, record
+from pytest_pageconsistency.cases import CheckerRecorder, Program, Recorder, record
 from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.target import Target
 
@@ -69,3 +69,28 @@ def programs(abi: Abi = UM.abi) -> list[Program]:
         record(short, abi, "tests/test_a.py::TestA::test_short[um-é*/ \U0001f600]"),
         record(long, abi, "tests/test_a.py::test_long[um]"),
     ]
+
+
+def checked(recorder: Recorder) -> None:
+    """Every call of the page consistency checker, and a retry in its bitmap."""
+    pc = CheckerRecorder(recorder)
+    for panic in (False, True):
+        pc.boot(256, 356, panic=panic)
+        pc.alloc(300, 2)
+        pc.running()
+        pc.bitmap.validate_retry(44, 2)
+        pc.stats()
+        pc.flip("primary", 355)
+        pc.check(355)
+        pc.validate_all()
+        pc.write_validate()
+        pc.violations()
+        pc.free(355)
+        pc.panics()
+    pc.boot(256, 256)
+    pc.free(300)
+
+
+def checker_program(abi: Abi = UM.abi) -> Program:
+    """A case of the page consistency checker."""
+    return record(checked, abi, "tests/test_a.py::test_checked[um]")

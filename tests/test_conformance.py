@@ -24,6 +24,7 @@ from pytest_pageconsistency.verdict import Kind, Verdict
 from pytest_pageconsistency.workshop import Failure, Order, Outputs
 
 SUITE = "pytest_pageconsistency.conformance"
+CHECKER_SUITE = "pytest_pageconsistency.checker_conformance"
 TARGETS = [
     Target("le32", Abi(32, "little")),
     Target("be32", Abi(32, "big")),
@@ -76,14 +77,15 @@ def workshop(monkeypatch: pytest.MonkeyPatch) -> AgreeableWorkshop:
 
     monkeypatch.setattr(collection, "Workshop", lambda *_: workshop)
     monkeypatch.setattr(collection, "choose_architectures", choose)
+    # Words are checked against a tree, and there is none.
+    monkeypatch.setattr(Batch, "tree", lambda _batch: None)
+    monkeypatch.setattr(collection, "check_words", lambda _words, _tree: None)
     return workshop
 
 
-def test_the_suite_holds_for_every_abi(
-    pytester: pytest.Pytester, workshop: AgreeableWorkshop
-) -> None:
-    # Each body runs twice, once recorded and once as a test: the plugin wants the same steps.
-    result = pytester.inline_run("--pyargs", SUITE, "-q", "-p", "no:cacheprovider")
+def run_suite(name: str, pytester: pytest.Pytester, workshop: AgreeableWorkshop) -> None:
+    """Each body runs twice, once recorded and once as a test: the plugin wants the same steps."""
+    result = pytester.inline_run("--pyargs", name, "-q", "-p", "no:cacheprovider")
 
     passed, skipped, failed = result.listoutcomes()
     assert not failed
@@ -91,10 +93,35 @@ def test_the_suite_holds_for_every_abi(
     assert set(workshop.orders) == {target.arch for target in TARGETS}
     assert len(passed) == sum(len(order.programs) for order in workshop.orders.values())
 
+
+def test_the_suite_holds_for_every_abi(
+    pytester: pytest.Pytester, workshop: AgreeableWorkshop
+) -> None:
+    run_suite(SUITE, pytester, workshop)
     for order in workshop.orders.values():
         programs = list(order.programs)
         assert_the_suite_is_as_large_as_it_claims(programs)
         assert_seeded_programs_are_varied(programs)
+
+
+def test_the_checkers_suite_holds_for_every_abi(
+    pytester: pytest.Pytester, workshop: AgreeableWorkshop
+) -> None:
+    run_suite(CHECKER_SUITE, pytester, workshop)
+
+    counts = {arch: len(order.programs) for arch, order in workshop.orders.items()}
+    assert counts == {"le32": 230, "be32": 230, "le64": 258, "be64": 258}
+    programs = list(workshop.orders["le64"].programs)
+    assert set().union(*(program.steps.ops() for program in programs)) >= CHECKER_OPS
+    seeded = [program for program in programs if "::test_random_machine[" in program.case_id]
+    assert len({program.steps.content() for program in seeded}) == 40
+    steps = [step for program in seeded for step in program.steps]
+    taken = Counter(step.op for step in steps)
+    assert min(taken[op] for op in CHECKER_OPS) > 30
+    said = Counter(
+        kind for step in steps if step.op in (Op.ALLOC, Op.FREE) for kind in step.expected[7::2]
+    )
+    assert min(said[kind] for kind in (1, 2, 3, 4)) > 50
 
 
 def assert_the_suite_is_as_large_as_it_claims(programs: list[Program]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from golden import check_golden
 from hypothesis import given
 from hypothesis import strategies as st
-from programs import UM, programs
+from programs import UM, checker_program, programs
 from programs import long as programs_long
 
 from pytest_pageconsistency.cases import Program, Recorder, record
@@ -47,6 +47,25 @@ WRITTEN = record(written, UM.abi, "tests/test_a.py::test_written[um]")
 def test_suite_is_as_it_was(request: pytest.FixtureRequest, name: str) -> None:
     text = make_suite([*programs(), WRITTEN], UM, {"header": "abc"}).files[name].decode()
     check_golden(request, name, re.sub(r"(programs|test_generate)\.py:\d+", r"\1.py:N", text))
+
+
+@pytest.mark.parametrize(
+    "name", ["checker_steps.c", "checker_warn.c", "checker_panic.c", "suite.c"]
+)
+def test_the_checker_is_built_where_it_is_called(request: pytest.FixtureRequest, name: str) -> None:
+    text = make_suite([checker_program()], UM, {}).files[name].decode()
+    check_golden(request, f"checked.{name.removeprefix('checker_')}", text)
+
+
+def test_the_checker_is_not_built_where_nobody_calls_it() -> None:
+    files = make_suite(programs(), UM, {}).files
+    for name in ("steps", "warn", "panic"):
+        assert b"#include" not in files[f"checker_{name}.c"]
+
+
+def test_the_checkers_cases_are_not_exported() -> None:
+    with_them = export_suite([checker_program(), *programs()], UM)
+    assert with_them == export_suite(programs(), UM)
 
 
 @pytest.mark.parametrize("name", ["dual_bitmap_cases_kunit.c", "Kconfig", "Makefile"])

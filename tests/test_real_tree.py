@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from programs import UM, programs
+from programs import UM, checker_program, programs
 from recorded import put_cases
 
 from pytest_pageconsistency.generate import SUITE_NAME, export_suite, make_suite
 from pytest_pageconsistency.generate.export import EXPORT_NAME
 from pytest_pageconsistency.kernel.environment import clean_environment
+from pytest_pageconsistency.kernel.series import series_files
 from pytest_pageconsistency.kernel.tree import Tree, find_tree
 from pytest_pageconsistency.progress import SilentProgress
 from pytest_pageconsistency.resources import kunit_directory
@@ -56,18 +57,18 @@ def tree(kernel_cache: Path) -> Tree:
 
 @pytest.fixture(scope="module")
 def series_tree(tree: Tree, kernel_cache: Path) -> Path:
-    """A tree of links to the source, with what a series adds, and with our exported suite."""
+    """A tree of links to the source, with the series, its suite, and our exported suite."""
     place = kernel_cache / f"series-{tree.version}"
     shutil.rmtree(place, ignore_errors=True)
     subprocess.run(["cp", "-as", f"{tree.path}/.", place], check=True)
     header = (kunit_directory() / "include/linux/dual_bitmap.h").read_text()
+    series = series_files(tree.path, kunit_directory())
     files = {
+        **{name: content.decode() for name, content in series.items()},
         "include/linux/dual_bitmap.h": f"{header}/* from the series */\n",
         "mm/dual_bitmap_kunit.c": SERIES_SUITE,
         **{f"mm/{EXPORT_NAME}/{name}": t for name, t in export_suite(programs(), UM).items()},
     }
-    for name in ("mm/Makefile", "mm/Kconfig.debug"):
-        files[name] = (tree.path / name).read_text()
     files["mm/Makefile"] += (
         f"obj-$({SERIES_OPTION}) += dual_bitmap_kunit.o\nobj-$({EXPORT_OPTION}) += {EXPORT_NAME}/\n"
     )
@@ -91,7 +92,7 @@ def series_tree(tree: Tree, kernel_cache: Path) -> Path:
 
 def c_files(directory: Path) -> list[Path]:
     """Everything in C that we write or generate, in `directory`."""
-    suite = make_suite(programs(), UM, {})
+    suite = make_suite([*programs(), checker_program()], UM, {})
     files = {**suite.files, "dual_bitmap.h": b""}
     header = kunit_directory() / "include/linux/dual_bitmap.h"
     files["dual_bitmap.h"] = header.read_bytes()
@@ -119,16 +120,26 @@ def test_ours_beside_a_series(
 ) -> None:
     """The tree's header is under test, and its own suite does not get in the way."""
     put_cases(pytester)
+    pytester.makepyfile(
+        test_checker="""
+        def test_a_double_alloc(page_consistency):
+            page_consistency.boot(256, 356, panic=True)
+            page_consistency.alloc(300)
+            assert page_consistency.alloc(300).panics
+        """
+    )
     artifacts = pytester.path / "artifacts"
     result = pytester.runpytest_subprocess(
         f"--kunit-tree={series_tree}",
         f"--kunit-cache={kernel_cache}",
         f"--kunit-artifacts={artifacts}",
         f"--kunit-kconfig={SERIES_OPTION}=y",
+        # The kernel has the checker's symbols, too: those of the suite are others.
+        "--kunit-kconfig=CONFIG_DEBUG_PAGE_CONSISTENCY=y",
         f"--kunit-kconfig={EXPORT_OPTION}=y",
     )
-    result.assert_outcomes(passed=4)
-    assert '"origin": "tree"' in (artifacts / "um/result.json").read_text()
+    result.assert_outcomes(passed=5)
+    assert (artifacts / "um/result.json").read_text().count('"origin": "tree"') == 2
     warnings_of_w1(pytester, artifacts)
     run_exported(artifacts)
 

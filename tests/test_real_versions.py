@@ -38,10 +38,9 @@ def test_the_shipped_suite(
         *("-p", "no:cacheprovider", f"--kunit-cache={kernel_cache}", f"--kunit-tree={source}"),
         *(f"--kunit-arch={arch}", f"--kunit-artifacts={pytester.path}/artifacts"),
     )
-    suite = pytester.runpytest_subprocess(
-        "--pyargs", "pytest_pageconsistency.conformance", *options
-    )
-    suite.assert_outcomes(passed=498)
+    suites = ("pytest_pageconsistency.conformance", "pytest_pageconsistency.checker_conformance")
+    suite = pytester.runpytest_subprocess("--pyargs", *suites, *options)
+    suite.assert_outcomes(passed=498 + 258)
     recorded = pytester.runpytest_subprocess(*options)
     recorded.assert_outcomes(passed=4)
     artifacts = pytester.path / "artifacts" / arch

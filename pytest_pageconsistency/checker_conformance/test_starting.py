@@ -90,9 +90,11 @@ def test_no_memory_for_the_secondary(
 
 
 @pytest.mark.kunit_arch("64bit")
-def test_as_many_pages_as_an_unsigned_int_counts(page_consistency: CheckerRecorder) -> None:
+@pytest.mark.parametrize("pages", [UINT_MAX - 1000, UINT_MAX - 63, UINT_MAX])
+def test_as_many_pages_as_an_unsigned_int_counts(
+    page_consistency: CheckerRecorder, pages: int
+) -> None:
     """It asks for memory, and would begin."""
-    pages = UINT_MAX - 1000
     start = page_consistency.boot(0, pages, failing_allocation=1)
     assert start == OFF._replace(allocations=1, first_bytes=(pages + 63) // 64 * 8)
 
