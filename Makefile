@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make run     install what is missing, then the shipped suite on User Mode Linux (or ARCH=s390)
+# make run     install what is missing, then the shipped suites on User Mode Linux (or ARCH=s390)
 # make test    lint, unit and acceptance tests, real kernels of four ABIs, seeded faults
-# make matrix  the shipped suite on every architecture of ARCHITECTURES, and on an older kernel
+# make matrix  the shipped suites on every architecture of ARCHITECTURES, and on an older kernel
 # make bench   our times beside kunit.py's, and the goals (BENCH="edited parser": only these)
 # make series the checker's patches in kunit/series, from its sources in kunit
 # make lint    ruff and mypy
@@ -19,7 +19,7 @@ SERIES := 6.12 6.1
 RESULTS ?= results
 BENCH ?=
 PYTEST := $(VENV)/bin/pytest
-SUITE := --pyargs pytest_pageconsistency.conformance
+SUITE := --pyargs pytest_pageconsistency.conformance pytest_pageconsistency.checker_conformance
 
 .PHONY: run test fast kernels matrix bench series lint packages abis clean
 

@@ -13,6 +13,7 @@ import pytest
 from environments import ARM, UM, Damage, document, programs, results
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import checker_program
 from programs import programs as short_and_long
 from simulated import console
 
@@ -26,7 +27,7 @@ from pytest_pageconsistency.artifacts import (
     write_outcomes,
 )
 from pytest_pageconsistency.case_document import CaseDocuments
-from pytest_pageconsistency.cases import Recorder, record
+from pytest_pageconsistency.cases import Op, Recorder, record
 from pytest_pageconsistency.crosscheck import (
     Boot,
     CaseResult,
@@ -37,6 +38,10 @@ from pytest_pageconsistency.crosscheck import (
 from pytest_pageconsistency.generate import make_suite
 from pytest_pageconsistency.kernel.kunit import KernelRun
 from pytest_pageconsistency.kernel.tree import Tree
+from pytest_pageconsistency.matrix.environment import Table
+from pytest_pageconsistency.matrix.fields import Fields
+from pytest_pageconsistency.matrix.reading import _row
+from pytest_pageconsistency.matrix.steps import make_steps
 from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.schema import case_name
 from pytest_pageconsistency.step_table import ROWS, VALUES_SHOWN, step_table
@@ -135,6 +140,29 @@ class TestResult:
         assert "step 5: validate() on bitmap 0" in case["report"]
         assert case["command"][-1].startswith("pageconsistency.pc_is_seen_arm_63_")
         assert case["console"][0].endswith(" 0 begin")
+
+    def test_values_with_names_read_as_in_reports(self) -> None:
+        suite = make_suite([checker_program()], UM, {})
+        case = suite.cases[0]
+        values = expected_values(case.program)
+        program = case.program
+        number = next(n for n, step in enumerate(program.steps) if step.op is Op.FREE)
+        start = sum(len(step.expected) for step in program.steps[:number])
+        values[start + 2] = 1  # tracked
+        result = CaseResult(
+            case, Verdict(Kind.DISAGREEMENT, "no"), table=step_table(program, values)
+        )
+        row = CaseDocuments("um", ()).document(result)["step_table"]["rows"][number]
+        assert row["call"] == "free(355, 0)"
+        assert row["observes"] == "fields"
+        assert row["count"] == 9
+        assert row["expected_text"][2] == "tracked=-1"
+        assert row["observed_text"][2] == "tracked=1"
+        assert row["expected_text"][7] == "event 1=bitmap corruption at PFN ... before free"
+        assert len(row["expected"]) == len(row["expected_text"]) == VALUES_SHOWN
+        shown = make_steps(Table(0, (_row(Fields(row, "row")),), 0), 64).near[0]
+        assert [value.text for value in shown.observed[1:3]] == ["violations=1", "tracked=1"]
+        assert [value.differs for value in shown.observed[1:3]] == [False, True]
 
     def test_of_a_crash(self) -> None:
         damage = Damage(broken_off={"test_fill.py::test_fill[70]": 40})

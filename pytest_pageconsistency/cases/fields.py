@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pytest_pageconsistency.cases.steps import OPERATIONS, Observes, Op
-from pytest_pageconsistency.oracle import Change, Event, EventKind, Start, Stats
+from pytest_pageconsistency.oracle import Change, EventKind, Start, Stats
 
 _KINDS = tuple(EventKind)
 _MASK = (1 << 64) - 1
@@ -57,12 +57,12 @@ def observes_fields(op: Op) -> bool:
     return OPERATIONS[op].observes is Observes.FIELDS
 
 
-def _event_text(kind: int, number: int = 0) -> str:
+def _event_text(kind: int, number: int | str = "...") -> str:
     if kind == 0:
         return "nothing"
     if kind > len(_KINDS):
         return "a message that the specification does not have"
-    return Event(_KINDS[kind - 1], number).text
+    return _KINDS[kind - 1].value.format(number)
 
 
 def _signed(value: int) -> int:
