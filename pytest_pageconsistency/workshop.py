@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
@@ -115,6 +116,13 @@ class Workshop:
             work = partial(self._carry_out, order, cores, turn)
             self._futures[order.target.arch] = self._start(order.target.arch, work)
 
+    def begin_again(self, order: Order) -> None:
+        """Carry out another order for an architecture, once the one before has come to its end."""
+        with contextlib.suppress(Exception):
+            self.outcome(order.target.arch)
+        work = partial(self._carry_out, order, Cores(self.settings.jobs), 0)
+        self._futures[order.target.arch] = self._start(order.target.arch, work)
+
     def outcome(self, arch: str) -> TargetResult:
         """Wait for an order that was begun; raises what it raised."""
         return self._wait(self._futures[arch])
@@ -186,6 +194,8 @@ class Workshop:
         return background.submit(whole)
 
     def _wait(self, future: Future[_T]) -> _T:
+        if future.done():
+            return future.result()
         with self._display([future]) as idle:
             return self._opened().wait(future, idle)
 
