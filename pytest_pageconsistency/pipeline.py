@@ -4,44 +4,28 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from pytest_pageconsistency.architecture import read_architecture
 from pytest_pageconsistency.built_suite import remember_suite, reuse_suite
 from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.configuration import find_configuration
 from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.crosscheck import Boot, CaseResult, cross_check
-from pytest_pageconsistency.generate import SUITE_NAME, Suite, generator_digest, make_suite
+from pytest_pageconsistency.generate import SUITE_NAME, Suite, make_suite
+from pytest_pageconsistency.identity import HeaderUnderTest, find_header, identity_of
 from pytest_pageconsistency.kernel.boot import BootOptions
 from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun, run_kernel
 from pytest_pageconsistency.kernel.place import place_of
-from pytest_pageconsistency.kernel.shadow import HEADER
 from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.progress import Progress
-from pytest_pageconsistency.resources import kunit_directory
-from pytest_pageconsistency.settings import Settings, find_configuration
+from pytest_pageconsistency.settings import Settings
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 _ANNOTATED_CASES = 10
 """Cases whose traces get names; each takes some 0.3 s, and a broken kernel complains in all."""
-
-
-@dataclass(frozen=True)
-class HeaderUnderTest:
-    """The text of the header, and where it came from: "given", "tree" or "ours"."""
-
-    origin: str
-    path: Path
-    content: bytes
-
-    @property
-    def sha256(self) -> str:
-        """Identifies the content."""
-        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,13 +62,7 @@ def make_plan(
     check_programs(programs, target)
     configuration = find_configuration(target.arch, settings, progress)
     header = find_header(configuration.tree, settings.header)
-    identity = {
-        "header": header.sha256,
-        "kunitconfig": configuration.required + configuration.wishes,
-        "kconfig": "\n".join(settings.kconfig),
-        "make": "\n".join((*settings.make_options, configuration.cross_compile)),
-        "generator": generator_digest(),
-    }
+    identity = identity_of(configuration, header)
     place = place_of(configuration)
     architecture = read_architecture(target.arch)
     reused = reuse_suite(place, programs, identity, architecture.command_line_room)
@@ -144,18 +122,3 @@ def check_programs(programs: Sequence[Program], target: Target) -> None:
             raise TargetError(
                 Kind.CASE_ERROR, f"{program.case_id} was recorded for another ABI: {program.abi}"
             )
-
-
-def find_header(tree: Tree, given: Path | None) -> HeaderUnderTest:
-    """The header under test: the one that was given, else the tree's, else ours."""
-    if given is not None:
-        try:
-            return HeaderUnderTest("given", given, given.read_bytes())
-        except OSError as error:
-            message = f"cannot read the header {given}: {error.strerror}"
-            raise TargetError(Kind.CONFIG_ERROR, message) from error
-    path = tree.path / HEADER
-    if path.is_file():
-        return HeaderUnderTest("tree", path, path.read_bytes())
-    path = kunit_directory() / HEADER
-    return HeaderUnderTest("ours", path, path.read_bytes())

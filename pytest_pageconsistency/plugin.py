@@ -242,7 +242,9 @@ def kunit_suite(request: pytest.FixtureRequest, kunit_target: Target) -> str:
 def _opened(config: pytest.Config) -> Batch:
     """What the session's cases share; it is there once anybody has asked for it."""
     if _BATCH not in config.stash:
+        # First of all: what follows takes a tenth of a second to import.
+        ahead = options.head_start(config)
         from pytest_pageconsistency.collection import open_batch
 
-        config.stash[_BATCH] = open_batch(config)
+        config.stash[_BATCH] = open_batch(config, ahead)
     return config.stash[_BATCH]

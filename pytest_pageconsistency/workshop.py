@@ -13,16 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pytest_pageconsistency import head_start
 from pytest_pageconsistency.artifacts import unwritable, write_artifacts, write_failure
 from pytest_pageconsistency.background import INTERVAL, Background, Cancelled
 from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.configuration import find_target
 from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.ending import has_ended
 from pytest_pageconsistency.generate import export_suite
 from pytest_pageconsistency.kernel.kunit import KernelRun
 from pytest_pageconsistency.pipeline import Plan, TargetResult, carry_out, judge, make_plan
 from pytest_pageconsistency.progress import Board, Line, Progress
-from pytest_pageconsistency.settings import Settings, find_target
+from pytest_pageconsistency.settings import Settings
 from pytest_pageconsistency.sharing import Leadership, is_published, publish, published
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
@@ -71,7 +73,13 @@ class Outputs:
 class Workshop:
     """Finds targets and runs orders on threads; all methods are the main thread's to call."""
 
-    def __init__(self, settings: Settings, outputs: Outputs, open_display: OpenDisplay) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        outputs: Outputs,
+        open_display: OpenDisplay,
+        ahead: head_start.HeadStart | None = None,
+    ) -> None:
         self.settings = settings
         self.outputs = outputs
         self._open_display = open_display
@@ -82,6 +90,7 @@ class Workshop:
         # A worker is a child of the process that wants its results.
         self._parent = os.getppid()
         self._futures: dict[str, Future[TargetResult]] = {}
+        self._ahead = ahead
 
     def find_targets(self, architectures: Sequence[str]) -> dict[str, Target | Exception]:
         """Each architecture's target, or the exception that says why it has none."""
@@ -167,6 +176,8 @@ class Workshop:
                 if self._background is not None:
                     self._background.close()
             finally:
+                if self._ahead is not None:
+                    self._ahead.close()
                 if self._leadership is not None:
                     self._leadership.lay_down()
 
@@ -235,6 +246,8 @@ class Workshop:
 
     def _kernel_run(self, plan: Plan, cores: Cores, turn: int, progress: Progress) -> KernelRun:
         shared, arch = self.outputs.shared, plan.target.arch
+        if self._ahead is not None and arch == head_start.ARCH:
+            self._ahead.wait(lambda: progress.tick(""))
         if shared is None:
             return carry_out(plan, cores, progress, turn)
         if not self._leads or is_published(shared, arch):
