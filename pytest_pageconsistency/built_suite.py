@@ -51,7 +51,7 @@ class Reused:
 
 def remember_suite(place: Place, suite: Suite) -> None:
     """Leave word of what `place` was built with."""
-    cases = [asdict(_built_case(case)) for case in suite.cases]
+    cases = [asdict(built_case(case)) for case in suite.cases]
     record = {"files": _digest(suite.files), "generator": generator_digest(), "cases": cases}
     draft = place.root / f"{_RECORD}.{os.getpid()}"
     draft.write_text(json.dumps(record), "utf-8")
@@ -70,7 +70,7 @@ def reuse_suite(
         return None
     numbers = {case: number for number, case in enumerate(found.cases)}
     cases = name_cases(programs)
-    wanted = [numbers.get(_built_case(case)) for case in cases]
+    wanted = [numbers.get(built_case(case)) for case in cases]
     chosen = sorted(number for number in wanted if number is not None)
     selection = "" if len(chosen) == len(found.cases) else ranges(chosen)
     if len(chosen) < len(cases) or len(selection) > room:
@@ -117,7 +117,8 @@ def _without_id(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if name != BUILD_ID_FILE}
 
 
-def _built_case(case: SuiteCase) -> BuiltCase:
+def built_case(case: SuiteCase) -> BuiltCase:
+    """What a case is in any kernel."""
     table = pack_table(case.name.digest, case.program)
     return BuiltCase(case.name.function, hashlib.sha256(table).hexdigest())
 

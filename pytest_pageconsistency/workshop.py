@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +25,13 @@ from pytest_pageconsistency.kernel.kunit import KernelRun
 from pytest_pageconsistency.pipeline import Plan, TargetResult, carry_out, judge, make_plan
 from pytest_pageconsistency.progress import Board, Line, Progress
 from pytest_pageconsistency.settings import Settings
-from pytest_pageconsistency.sharing import Leadership, is_published, publish, published
+from pytest_pageconsistency.sharing import (
+    Leadership,
+    is_published,
+    publish,
+    publish_run,
+    published,
+)
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
 
@@ -235,7 +241,7 @@ class Workshop:
             if self._leads and outputs.export is not None:
                 write_export(outputs.export / arch, order)
             plan = make_plan(order.programs, order.target, self.settings, progress)
-            result = judge(plan, self._kernel_run(plan, cores, turn, progress))
+            result = judge(*self._kernel_run(plan, cores, turn, progress))
             if self._leads and outputs.artifacts is not None:
                 write_artifacts(outputs.artifacts, result, result.run.elf.document())
         except (OSError, TargetError) as error:
@@ -244,21 +250,24 @@ class Workshop:
             raise target_error from error
         return result
 
-    def _kernel_run(self, plan: Plan, cores: Cores, turn: int, progress: Progress) -> KernelRun:
+    def _kernel_run(
+        self, plan: Plan, cores: Cores, turn: int, progress: Progress
+    ) -> tuple[Plan, KernelRun]:
         shared, arch = self.outputs.shared, plan.target.arch
         if self._ahead is not None and arch == head_start.ARCH:
             self._ahead.wait(lambda: progress.tick(""))
         if shared is None:
-            return carry_out(plan, cores, progress, turn)
+            return plan, carry_out(plan, cores, progress, turn)
         if not self._leads or is_published(shared, arch):
-            return published(shared, arch, progress)
+            found = published(shared, arch, progress)
+            return replace(plan, suite=found.suite_of(plan.suite)), found.run
         try:
             run = carry_out(plan, cores, progress, turn)
         except (OSError, TargetError) as error:
             publish(shared, arch, _as_target_error(error).verdict)
             raise
-        publish(shared, arch, run)
-        return run
+        publish_run(shared, arch, run, plan.suite)
+        return plan, run
 
     def _note(self, failure: Failure) -> None:
         """Leave word of a target that was never booted; the others do not suffer if that fails."""
