@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.crosscheck import CaseResult
 from pytest_pageconsistency.items import MARK_ERROR, case_arch, cases_by_arch
 from pytest_pageconsistency.kernel.tree import Tree, find_tree
+from pytest_pageconsistency.memory import Memory, memories
 from pytest_pageconsistency.pipeline import TargetResult
 from pytest_pageconsistency.recording import Recording, record
 from pytest_pageconsistency.target import Target
@@ -25,13 +27,16 @@ class Batch:
     """All cases of one pytest run.
 
     `architectures` are the chosen ones. The first case to run records all of them and has the
-    kernels of all targets built side by side.
+    kernels of all targets built side by side. Programs are remembered from other sessions where
+    the session `runs_ahead`, which proves them, and leaves no results or exports to others.
     """
 
     workshop: Workshop
     architectures: list[str] = field(default_factory=list)
+    runs_ahead: bool = False
     _targets: dict[str, Target | Exception] = field(default_factory=dict)
     _recordings: dict[str, Recording] = field(default_factory=dict)
+    _memories: dict[str, Mapping[Path, Memory]] = field(default_factory=dict)
     _begun: bool = False
 
     def tree(self) -> Tree:
@@ -50,26 +55,69 @@ class Batch:
 
     def target(self, arch: str) -> Target:
         """The target of one architecture; raises what says why it has none."""
-        # Those of the other architectures will be wanted too, and are found in the same time.
-        target = self.targets(list(dict.fromkeys((arch, *self.architectures))))[arch]
+        if arch not in self._targets:
+            # Those of the other architectures will be wanted too, and are found in the same time.
+            self.targets(list(dict.fromkeys((arch, *self.architectures))))
+        target = self._targets[arch]
         if isinstance(target, Exception):
             raise target
         return target
 
     def recording(self, items: Sequence[pytest.Item], target: Target) -> Recording:
-        """Record all of the target's cases among `items`, once."""
+        """Record all of the target's cases among `items`, once, but for those remembered."""
         if target.arch not in self._recordings:
             cases = cases_by_arch(items).get(target.arch, [])
-            self._recordings[target.arch] = record(cases, target)
+            self._recordings[target.arch] = record(cases, target, self._remembered(cases, target))
         return self._recordings[target.arch]
+
+    def recorded_now(self, items: Sequence[pytest.Item], target: Target) -> Mapping[str, Program]:
+        """The programs of all of the target's cases, none of them from another session."""
+        recording = self.recording(items, target)
+        if recording.remembered:
+            recording = record(cases_by_arch(items).get(target.arch, []), target, {})
+        return recording.programs
+
+    def is_remembered(self, item: pytest.Function) -> bool:
+        """Whether an item's program is from another session, and not proven yet."""
+        recording = self._recordings.get(case_arch(item))
+        return recording is not None and item.nodeid in recording.remembered
+
+    def prove(self, item: pytest.Function) -> None:
+        """Note that an item's own run took the steps that were recorded of it."""
+        self._recordings[case_arch(item)].proven.add(item.nodeid)
+
+    def record_anew(self, item: pytest.Function) -> None:
+        """Record all cases of an item's target, of which something remembered proved wrong."""
+        arch = case_arch(item)
+        cases = cases_by_arch(item.session.items).get(arch, [])
+        self._recordings[arch] = recording = record(cases, self.target(arch), {})
+        self.workshop.begin_again(_order(self.target(arch), recording, cases))
+
+    def close(self) -> None:
+        """End what runs, and remember what was recorded."""
+        self.workshop.close()
+        for arch, found in self._memories.items():
+            recording = self._recordings[arch]
+            for file, memory in found.items():
+                if programs := recording.learned(file):
+                    memory.keep(programs)
+
+    def _remembered(
+        self, cases: Sequence[pytest.Function], target: Target
+    ) -> Mapping[str, Program]:
+        outputs = self.workshop.outputs
+        if not self.runs_ahead or outputs.artifacts or outputs.export:
+            return {}
+        files = {case.path for case in cases}
+        found = memories(self.workshop.settings.cache, target, files)
+        self._memories[target.arch] = found
+        return {name: each for m in found.values() for name, each in m.recall().items()}
 
     def begin(self, items: Sequence[pytest.Item]) -> None:
         """Record the cases among `items`, and have their kernels built; does so once."""
         if self._begun:
             return
         self._begun = True
-        # What was collected lives as long as the session: the collector need not look again.
-        gc.freeze()
         orders, failures = [], []
         cases = cases_by_arch(items)
         for arch, target in self.targets(list(cases)).items():
@@ -77,9 +125,11 @@ class Batch:
             if isinstance(target, TargetError):
                 failures.append(Failure(arch, target, planned))
             elif isinstance(target, Target):
-                programs = self.recording(items, target).programs
-                if programs:
-                    orders.append(Order(target, list(programs.values()), planned))
+                recording = self.recording(items, target)
+                if recording.programs:
+                    orders.append(_order(target, recording, cases[arch]))
+        # What was collected and recorded lives as long as the session: no need to look again.
+        gc.freeze()
         self.workshop.begin(orders, failures)
 
     def is_ready(self, arch: str) -> bool:
@@ -144,3 +194,7 @@ class Batch:
             return None
         outcome = self.workshop.outcome(arch)
         return outcome, outcome.results[item.nodeid]
+
+
+def _order(target: Target, recording: Recording, cases: Sequence[pytest.Function]) -> Order:
+    return Order(target, list(recording.programs.values()), [case.nodeid for case in cases])

@@ -11,6 +11,7 @@ import pytest
 from pytest_pageconsistency import options
 from pytest_pageconsistency.artifacts import clear_artifacts, unwritable
 from pytest_pageconsistency.batch import Batch
+from pytest_pageconsistency.head_start import HeadStart
 from pytest_pageconsistency.items import MARK_ERROR, arch_of, is_case
 from pytest_pageconsistency.outcomes import ARCH_PROPERTY, OutcomeLog
 from pytest_pageconsistency.selection import applies, check_words, choose
@@ -20,7 +21,7 @@ from pytest_pageconsistency.workers import given_architectures, is_worker, share
 from pytest_pageconsistency.workshop import Outputs, Workshop
 
 
-def open_batch(config: pytest.Config) -> Batch:
+def open_batch(config: pytest.Config, ahead: HeadStart | None) -> Batch:
     """What the session's cases share, with the chosen architectures and no earlier results.
 
     pytest.UsageError for options that make no sense in this tree, and for results that stay.
@@ -31,7 +32,7 @@ def open_batch(config: pytest.Config) -> Batch:
         shared=shared_directory(config),
     )
     workshop = Workshop(
-        options.settings(config), outputs, lambda board: open_display(config, board)
+        options.settings(config), outputs, lambda board: open_display(config, board), ahead
     )
     batch = Batch(workshop)
     try:

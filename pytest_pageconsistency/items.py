@@ -110,6 +110,14 @@ def direct_parameters(item: pytest.Function) -> dict[str, Any]:
     return found
 
 
+def is_plain(item: pytest.Function) -> bool:
+    """Whether this is a case that takes its bitmaps, its target and its own parameters alone."""
+    if not is_case(item):
+        return False
+    fixtures = set(item.fixturenames) - direct_parameters(item).keys()
+    return fixtures <= {CASE_FIXTURE, CHECKER_FIXTURE, TARGET_FIXTURE, "request"}
+
+
 def _arguments(item: pytest.Function, recorder: Recorder, target: Target) -> dict[str, Any]:
     """What the body is called with: its own parameters, the recorder and the target."""
     available: dict[str, Any] = {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from array import array
 from collections.abc import Iterable
@@ -91,14 +92,17 @@ def _read_tokens(observations: Observations, text: str) -> None:
     elif no_memory := _NO_MEMORY.fullmatch(text):
         observations.no_memory = int(no_memory[1]), int(no_memory[2])
         return
+    values, limit = observations.values, observations.limit
     for token in head.split():
-        match = _TOKEN.fullmatch(token)
-        if match is None:
-            observations.fault(f"unreadable value {token[:40]!a}")
-        elif match["bits"]:
-            _add_bits(observations, int(match["n"]), int(match["bits"], 16))
+        try:
+            run, times = _values_of(token)
+        except ValueError as error:
+            observations.fault(str(error))
+            continue
+        if len(values) + len(run) * times > limit:
+            observations.fault("more values than the case has")
         else:
-            _add_words(observations, int(match["word"], 16), int(match["count"] or 1))
+            values.extend(run if times == 1 else repeat(run[0], times))
     if observations.ended and len(observations.values) != observations.limit:
         observations.fault(
             f"the report holds {len(observations.values)} values, not {observations.limit}"
@@ -116,19 +120,21 @@ def _read_end(observations: Observations, text: str) -> None:
         observations.fault(f"the kernel counted {match[1]} values, not {observations.limit}")
 
 
-def _add_bits(observations: Observations, count: int, bits: int) -> None:
-    if not 1 <= count <= 64 or bits >> count:
-        observations.fault(f"{count} bits cannot be {bits:#x}")
-    elif len(observations.values) + count > observations.limit:
-        observations.fault("more values than the case has")
-    else:
-        observations.values.extend(map(int, reversed(f"{bits:0{count}b}")))
+@functools.lru_cache(maxsize=4096)
+def _values_of(token: str) -> tuple[tuple[int, ...], int]:
+    """The values that a token stands for, and how many times; most tokens are seen over and over.
 
-
-def _add_words(observations: Observations, word: int, count: int) -> None:
-    if count < 1:
-        observations.fault("a word that stands for no words")
-    elif len(observations.values) + count > observations.limit:
-        observations.fault("more values than the case has")
-    else:
-        observations.values.extend(repeat(word, count))
+    ValueError says what is wrong with it.
+    """
+    match = _TOKEN.fullmatch(token)
+    if match is None:
+        raise ValueError(f"unreadable value {token[:40]!a}")
+    if match["bits"]:
+        count, bits = int(match["n"]), int(match["bits"], 16)
+        if not 1 <= count <= 64 or bits >> count:
+            raise ValueError(f"{count} bits cannot be {bits:#x}")
+        return tuple(map(int, reversed(f"{bits:0{count}b}"))), 1
+    times = int(match["count"] or 1)
+    if times < 1:
+        raise ValueError("a word that stands for no words")
+    return (int(match["word"], 16),), times

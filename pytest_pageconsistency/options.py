@@ -17,6 +17,7 @@ import pytest
 from pytest_pageconsistency.words import ALL, FAMILIES
 
 if TYPE_CHECKING:
+    from pytest_pageconsistency.head_start import HeadStart
     from pytest_pageconsistency.settings import Settings
     from pytest_pageconsistency.shard import Shard
 
@@ -153,6 +154,19 @@ def settings(config: pytest.Config) -> Settings:
         cross_compile=_cross_compile(config),
         qemu_args=tuple(config.getoption("kunit_qemu_arg")),
     )
+
+
+def head_start(config: pytest.Config) -> HeadStart | None:
+    """Work that need not wait for the session's cases, where there was a session before."""
+    distributed = hasattr(config, "workerinput") or getattr(config.option, "dist", "no") != "no"
+    if distributed or config.option.collectonly or DEFAULT_ARCH not in architecture_words(config):
+        return None
+    chosen = settings(config)
+    if not (chosen.cache / "kernels").is_dir():
+        return None
+    from pytest_pageconsistency.head_start import HeadStart
+
+    return HeadStart(chosen)
 
 
 def ask_for_kernels(config: pytest.Config) -> bool:

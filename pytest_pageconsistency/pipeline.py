@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 from pytest_pageconsistency.architecture import read_architecture
 from pytest_pageconsistency.built_suite import remember_suite, reuse_suite
 from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.configuration import find_configuration
 from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.crosscheck import Boot, CaseResult, cross_check
-from pytest_pageconsistency.generate import SUITE_NAME, Suite, generator_digest, make_suite
+from pytest_pageconsistency.generate import SUITE_NAME, Suite, make_suite
+from pytest_pageconsistency.identity import identity_of
 from pytest_pageconsistency.kernel.boot import BootOptions
 from pytest_pageconsistency.kernel.kunit import KernelRequest, KernelRun, run_kernel
 from pytest_pageconsistency.kernel.place import place_of
 from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.progress import Progress
-from pytest_pageconsistency.settings import Settings, find_configuration
+from pytest_pageconsistency.settings import Settings
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.under_test import (
     CheckerUnderTest,
@@ -69,14 +71,7 @@ def make_plan(
     configuration = find_configuration(target.arch, settings, progress)
     header = find_header(configuration.tree, settings.header)
     checker = find_checker(configuration.tree, settings.checker)
-    identity = {
-        "header": header.sha256,
-        "checker": checker.sha256,
-        "kunitconfig": configuration.required + configuration.wishes,
-        "kconfig": "\n".join(settings.kconfig),
-        "make": "\n".join((*settings.make_options, configuration.cross_compile)),
-        "generator": generator_digest(),
-    }
+    identity = identity_of(configuration, header, checker)
     place = place_of(configuration)
     architecture = read_architecture(target.arch)
     reused = reuse_suite(place, programs, identity, architecture.command_line_room)

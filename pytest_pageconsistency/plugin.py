@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _BATCH: pytest.StashKey[Batch] = pytest.StashKey()
 _WORKERS: pytest.StashKey[Workers] = pytest.StashKey()
-_AHEAD: pytest.StashKey[RunAhead] = pytest.StashKey()
+_AHEAD: pytest.StashKey[RunAhead | None] = pytest.StashKey()
 _RECORDER: pytest.StashKey[Recorder] = pytest.StashKey()
 _TARGET_FIXTURE = "kunit_target"
 """As `items.TARGET_FIXTURE`, which would be the first of the imports."""
@@ -55,7 +55,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing running and nothing behind."""
     try:
         if (batch := config.stash.get(_BATCH, None)) is not None:
-            batch.workshop.close()
+            batch.close()
     finally:
         if (workers := config.stash.get(_WORKERS, None)) is not None:
             workers.close()
@@ -114,11 +114,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """While a kernel is built, let its cases run ahead."""
     if (batch := item.config.stash.get(_BATCH, None)) is None:
         return None
-    from pytest_pageconsistency.run_ahead import RunAhead, may_run_ahead
+    if _AHEAD not in item.config.stash:
+        from pytest_pageconsistency.run_ahead import open_run_ahead
 
-    if not may_run_ahead(item.config):
-        return None
-    return item.config.stash.setdefault(_AHEAD, RunAhead(batch)).protocol(item, nextitem)
+        item.config.stash[_AHEAD] = open_run_ahead(item.config, batch)
+    ahead = item.config.stash[_AHEAD]
+    return ahead.protocol(item, nextitem) if ahead else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -128,7 +129,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         return (yield)
     from pytest_pageconsistency.failure import case_failure, kernel_note
     from pytest_pageconsistency.items import is_case
-    from pytest_pageconsistency.run_ahead import IS_AHEAD, check_steps
+    from pytest_pageconsistency.run_ahead import IS_AHEAD, check_memory, check_steps
 
     if not is_case(pyfuncitem):
         return (yield)
@@ -138,6 +139,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         outcome = yield
     except Exception:
         if is_ahead:
+            check_memory(batch, pyfuncitem, recorder.program(pyfuncitem.nodeid))
             raise
         if result := batch.case_result(pyfuncitem):
             pyfuncitem.add_report_section("call", "kernel", kernel_note(result))
@@ -241,14 +243,16 @@ def kunit_suite(request: pytest.FixtureRequest, kunit_target: Target) -> str:
     """The C source that is generated from the session's cases for this target."""
     from pytest_pageconsistency.generate import make_suite
 
-    recording = _opened(request.config).recording(request.session.items, kunit_target)
-    return make_suite(list(recording.programs.values()), kunit_target, {}).source
+    programs = _opened(request.config).recorded_now(request.session.items, kunit_target)
+    return make_suite(list(programs.values()), kunit_target, {}).source
 
 
 def _opened(config: pytest.Config) -> Batch:
     """What the session's cases share; it is there once anybody has asked for it."""
     if _BATCH not in config.stash:
+        # First of all: what follows takes a tenth of a second to import.
+        ahead = options.head_start(config)
         from pytest_pageconsistency.collection import open_batch
 
-        config.stash[_BATCH] = open_batch(config)
+        config.stash[_BATCH] = open_batch(config, ahead)
     return config.stash[_BATCH]

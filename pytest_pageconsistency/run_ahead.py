@@ -4,7 +4,8 @@
 A case's own run needs the kernel's verdict only at its end. So cases run ahead, quietly, while
 others would wait; once the verdicts are there, what passed is reported as it was, and what did not
 is run again, for its report. Nobody can tell, but for the time: cases with fixtures or set-up of
-their own never run ahead.
+their own never run ahead. Those whose programs are remembered from another session always do: if
+one takes other steps, all are recorded anew, and a kernel is made for what they do now.
 """
 
 from __future__ import annotations
@@ -20,20 +21,16 @@ from _pytest.warnings import catch_warnings_for_item
 from pytest_pageconsistency.batch import Batch
 from pytest_pageconsistency.cases import Program
 from pytest_pageconsistency.failure import other_steps_failure
-from pytest_pageconsistency.items import (
-    CASE_FIXTURE,
-    CHECKER_FIXTURE,
-    TARGET_FIXTURE,
-    case_arch,
-    direct_parameters,
-    is_case,
-)
+from pytest_pageconsistency.items import case_arch, is_plain
 
 IS_AHEAD = pytest.StashKey[bool]()
 """Set while an item runs ahead: it must not wait for its kernel."""
 
-TOOK_RECORDED_STEPS = pytest.StashKey[bool]()
-"""Whether an item that ran ahead took the steps that the kernel takes; unset if its body failed."""
+TOOK_STEPS_OF = pytest.StashKey[Program | None]()
+"""The program whose steps an item took that ran ahead, None if those that were recorded differ.
+
+Unset if its body failed.
+"""
 
 
 @dataclass
@@ -45,9 +42,15 @@ class _Held:
 
     def stands(self, batch: Batch) -> bool:
         """Whether its reports are right as they are; waits for the kernel if it depends on that."""
-        took_recorded_steps = self.item.stash.get(TOOK_RECORDED_STEPS, None)
-        if not took_recorded_steps:
-            return took_recorded_steps is False
+        if TOOK_STEPS_OF not in self.item.stash:
+            return False
+        taken = self.item.stash[TOOK_STEPS_OF]
+        if taken is None:
+            return True
+        recorded = batch.recorded(self.item)
+        # Since then all may have been recorded anew.
+        if recorded is None or (recorded is not taken and not recorded.same_steps(taken)):
+            return False
         try:
             result = batch.case_result(self.item)
         except Exception:  # its second run will raise it, in its own name
@@ -78,7 +81,9 @@ class RunAhead:
         return True
 
     def _may_wait(self, item: pytest.Function) -> bool:
-        return _is_plain(item) and not self.batch.is_ready(case_arch(item))
+        if not is_plain(item):
+            return False
+        return self.batch.is_remembered(item) or not self.batch.is_ready(case_arch(item))
 
     def _report(self, nextitem: pytest.Item | None) -> None:
         """Report what was held, in its order; `nextitem` is the one that runs after it."""
@@ -120,13 +125,31 @@ def _run_again(held: _Held, nextitem: pytest.Item | None) -> Sequence[pytest.Tes
 
 def check_steps(batch: Batch, item: pytest.Function, program: Program) -> None:
     """Compare what an item took ahead with what the kernel takes; CaseFailure if they differ."""
+    check_memory(batch, item, program)
     recorded = batch.recorded(item)
     if recorded is None:
         return
     failure = other_steps_failure(recorded, program)
-    item.stash[TOOK_RECORDED_STEPS] = failure is None
+    item.stash[TOOK_STEPS_OF] = None if failure else recorded
     if failure is not None:
         raise failure
+    batch.prove(item)
+
+
+def check_memory(batch: Batch, item: pytest.Function, program: Program) -> None:
+    """Have all recorded anew if an item took other steps than those that are remembered of it."""
+    if batch.is_remembered(item):
+        recorded = batch.recorded(item)
+        if recorded is None or not recorded.same_steps(program):
+            batch.record_anew(item)
+
+
+def open_run_ahead(config: pytest.Config, batch: Batch) -> RunAhead | None:
+    """For a session in which cases may run ahead; what is remembered of them holds there."""
+    if not may_run_ahead(config):
+        return None
+    batch.runs_ahead = True
+    return RunAhead(batch)
 
 
 def may_run_ahead(config: pytest.Config) -> bool:
@@ -148,11 +171,3 @@ def may_run_ahead(config: pytest.Config) -> bool:
         or implementation.function.__module__.startswith(ours)
         for implementation in config.hook.pytest_runtest_protocol.get_hookimpls()
     )
-
-
-def _is_plain(item: pytest.Function) -> bool:
-    """Whether this is a case that takes its bitmaps, its target and its own parameters alone."""
-    if not is_case(item):
-        return False
-    fixtures = set(item.fixturenames) - direct_parameters(item).keys()
-    return fixtures <= {CASE_FIXTURE, CHECKER_FIXTURE, TARGET_FIXTURE, "request"}

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pytest_pageconsistency.background import INTERVAL
+from pytest_pageconsistency.built_suite import BuiltCase, built_case
+from pytest_pageconsistency.generate import Suite
 from pytest_pageconsistency.kernel.kunit import KernelRun
 from pytest_pageconsistency.progress import Progress
 from pytest_pageconsistency.verdict import Kind, TargetError, Verdict
@@ -37,7 +40,32 @@ class Leadership:
         self._lock.release(force=True)
 
 
-def publish(directory: Path, arch: str, outcome: KernelRun | Verdict) -> None:
+@dataclass(frozen=True, repr=False)
+class Published:
+    """A run, and the suite that was in its kernel: without its cases, of which `built` tells."""
+
+    run: KernelRun
+    suite: Suite
+    built: frozenset[BuiltCase]
+
+    def suite_of(self, planned: Suite) -> Suite:
+        """The suite that is judged by a worker which `planned` one for the same kernel.
+
+        The place may have held another one then. Cases that are not those in the kernel keep the
+        build id that was planned, and will not pass.
+        """
+        if not self.built.issuperset(map(built_case, planned.cases)):
+            return planned
+        return replace(self.suite, cases=planned.cases)
+
+
+def publish_run(directory: Path, arch: str, run: KernelRun, suite: Suite) -> None:
+    """Let the other workers have the run of a target's kernel."""
+    built = frozenset(map(built_case, suite.cases))
+    publish(directory, arch, Published(run, replace(suite, cases=()), built))
+
+
+def publish(directory: Path, arch: str, outcome: Published | Verdict) -> None:
     """Let the other workers have what became of a target."""
     draft = directory / f"{arch}.{os.getpid()}"
     draft.write_bytes(pickle.dumps(outcome))
@@ -49,7 +77,7 @@ def is_published(directory: Path, arch: str) -> bool:
     return _outcome(directory, arch).exists()
 
 
-def published(directory: Path, arch: str, progress: Progress) -> KernelRun:
+def published(directory: Path, arch: str, progress: Progress) -> Published:
     """Wait for what became of a target, and return or raise it.
 
     TargetError (NOT_RUN) if the leader is gone without a word.
@@ -67,7 +95,7 @@ def published(directory: Path, arch: str, progress: Progress) -> KernelRun:
     outcome = pickle.loads(_outcome(directory, arch).read_bytes())  # noqa: S301  # the session's own
     if isinstance(outcome, Verdict):
         raise TargetError(outcome.kind, outcome.message, outcome.details)
-    assert isinstance(outcome, KernelRun)
+    assert isinstance(outcome, Published)
     return outcome
 
 

@@ -3,26 +3,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pytest_pageconsistency import head_start
 from pytest_pageconsistency.artifacts import unwritable, write_artifacts, write_failure
 from pytest_pageconsistency.background import INTERVAL, Background, Cancelled
 from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.configuration import find_target
 from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.ending import has_ended
 from pytest_pageconsistency.generate import export_suite
 from pytest_pageconsistency.kernel.kunit import KernelRun
 from pytest_pageconsistency.pipeline import Plan, TargetResult, carry_out, judge, make_plan
 from pytest_pageconsistency.progress import Board, Line, Progress
-from pytest_pageconsistency.settings import Settings, find_target
-from pytest_pageconsistency.sharing import Leadership, is_published, publish, published
+from pytest_pageconsistency.settings import Settings
+from pytest_pageconsistency.sharing import (
+    Leadership,
+    is_published,
+    publish,
+    publish_run,
+    published,
+)
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, TargetError
 
@@ -70,7 +79,13 @@ class Outputs:
 class Workshop:
     """Finds targets and runs orders on threads; all methods are the main thread's to call."""
 
-    def __init__(self, settings: Settings, outputs: Outputs, open_display: OpenDisplay) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        outputs: Outputs,
+        open_display: OpenDisplay,
+        ahead: head_start.HeadStart | None = None,
+    ) -> None:
         self.settings = settings
         self.outputs = outputs
         self._open_display = open_display
@@ -81,6 +96,7 @@ class Workshop:
         # A worker is a child of the process that wants its results.
         self._parent = os.getppid()
         self._futures: dict[str, Future[TargetResult]] = {}
+        self._ahead = ahead
 
     def find_targets(self, architectures: Sequence[str]) -> dict[str, Target | Exception]:
         """Each architecture's target, or the exception that says why it has none."""
@@ -114,6 +130,13 @@ class Workshop:
         for turn, order in enumerate(orders):
             work = partial(self._carry_out, order, cores, turn)
             self._futures[order.target.arch] = self._start(order.target.arch, work)
+
+    def begin_again(self, order: Order) -> None:
+        """Carry out another order for an architecture, once the one before has come to its end."""
+        with contextlib.suppress(Exception):
+            self.outcome(order.target.arch)
+        work = partial(self._carry_out, order, Cores(self.settings.jobs), 0)
+        self._futures[order.target.arch] = self._start(order.target.arch, work)
 
     def outcome(self, arch: str) -> TargetResult:
         """Wait for an order that was begun; raises what it raised."""
@@ -159,6 +182,8 @@ class Workshop:
                 if self._background is not None:
                     self._background.close()
             finally:
+                if self._ahead is not None:
+                    self._ahead.close()
                 if self._leadership is not None:
                     self._leadership.lay_down()
 
@@ -186,6 +211,8 @@ class Workshop:
         return background.submit(whole)
 
     def _wait(self, future: Future[_T]) -> _T:
+        if future.done():
+            return future.result()
         with self._display([future]) as idle:
             return self._opened().wait(future, idle)
 
@@ -214,7 +241,7 @@ class Workshop:
             if self._leads and outputs.export is not None:
                 write_export(outputs.export / arch, order)
             plan = make_plan(order.programs, order.target, self.settings, progress)
-            result = judge(plan, self._kernel_run(plan, cores, turn, progress))
+            result = judge(*self._kernel_run(plan, cores, turn, progress))
             if self._leads and outputs.artifacts is not None:
                 write_artifacts(outputs.artifacts, result, result.run.elf.document())
         except (OSError, TargetError) as error:
@@ -223,19 +250,24 @@ class Workshop:
             raise target_error from error
         return result
 
-    def _kernel_run(self, plan: Plan, cores: Cores, turn: int, progress: Progress) -> KernelRun:
+    def _kernel_run(
+        self, plan: Plan, cores: Cores, turn: int, progress: Progress
+    ) -> tuple[Plan, KernelRun]:
         shared, arch = self.outputs.shared, plan.target.arch
+        if self._ahead is not None and arch == head_start.ARCH:
+            self._ahead.wait(lambda: progress.tick(""))
         if shared is None:
-            return carry_out(plan, cores, progress, turn)
+            return plan, carry_out(plan, cores, progress, turn)
         if not self._leads or is_published(shared, arch):
-            return published(shared, arch, progress)
+            found = published(shared, arch, progress)
+            return replace(plan, suite=found.suite_of(plan.suite)), found.run
         try:
             run = carry_out(plan, cores, progress, turn)
         except (OSError, TargetError) as error:
             publish(shared, arch, _as_target_error(error).verdict)
             raise
-        publish(shared, arch, run)
-        return run
+        publish_run(shared, arch, run, plan.suite)
+        return plan, run
 
     def _note(self, failure: Failure) -> None:
         """Leave word of a target that was never booted; the others do not suffer if that fails."""

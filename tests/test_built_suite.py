@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import UM, programs
 
-from pytest_pageconsistency.built_suite import Reused, ranges, remember_suite, reuse_suite
+from pytest_pageconsistency import built_suite
+from pytest_pageconsistency.built_suite import (
+    Reused,
+    last_suite,
+    ranges,
+    remember_suite,
+    reuse_suite,
+)
 from pytest_pageconsistency.cases import Program, record
 from pytest_pageconsistency.generate import make_suite
 from pytest_pageconsistency.kernel.place import Place
@@ -68,7 +75,6 @@ def test_what_was_not_built_is_not_reused(place: Place) -> None:
     edited = record(lambda d: d(64).set(63), UM.abi, CASES[3].case_id)
     assert reused(place, [CASES[0], added]) is None
     assert reused(place, [CASES[0], edited]) is None
-    assert reused(place, CASES, {"header": "abd"}) is None
     assert reused(place, [CASES[0], CASES[2], CASES[4]], room=4) is None
 
 
@@ -79,10 +85,29 @@ def test_files_that_changed_are_not_reused(place: Place, name: str) -> None:
     assert reused(place, CASES) is None
 
 
-def test_a_build_id_that_a_killed_session_left(place: Place) -> None:
-    other = make_suite(CASES, UM, {"header": "abd"}).files["build_id.c"]
+@pytest.mark.parametrize("header", ["abc", "abd"])
+def test_the_build_id_is_that_of_the_header_now(place: Place, header: str) -> None:
+    """Whatever stands there: a session that was killed may have left its own."""
+    other = make_suite(CASES, UM, {"header": "abe"}).files["build_id.c"]
     (place.shadow / SUITE_DIRECTORY / "build_id.c").write_bytes(other)
+    found = reused(place, CASES, {"header": header})
+    made = make_suite(CASES, UM, {"header": header})
+    assert found is not None
+    assert (found.suite.files, found.suite.build_id) == (made.files, made.build_id)
+    last = last_suite(place, {"header": header})
+    assert last is not None
+    assert (last.files, last.build_id, last.cases) == (made.files, made.build_id, ())
+
+
+def test_a_build_id_that_is_none(place: Place) -> None:
+    (place.shadow / SUITE_DIRECTORY / "build_id.c").write_bytes(b"")
     assert reused(place, CASES) is None
+
+
+def test_another_generator_makes_it_anew(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(built_suite, "generator_digest", lambda: "another")
+    assert reused(place, CASES) is None
+    assert last_suite(place, IDENTITY) is None
 
 
 def test_files_that_came_or_went_are_not_reused(place: Place) -> None:
@@ -96,7 +121,7 @@ def test_files_that_came_or_went_are_not_reused(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"build_id": 1}', '{"build_id": 1, "cases": [5]}']
+    "text", ["", "{", "[]", '{"files": 1}', '{"files": 1, "generator": 1, "cases": [5]}']
 )
 def test_a_record_that_is_none(place: Place, text: str) -> None:
     (place.root / "suite.json").write_text(text)

@@ -102,6 +102,9 @@ def test_the_suite_holds_for_every_abi(
         programs = list(order.programs)
         assert_the_suite_is_as_large_as_it_claims(programs)
         assert_seeded_programs_are_varied(programs)
+        written = make_suite(programs, order.target, {}).files["statements.c"].decode()
+        for function in ("init", "set", "clear", "test", "consistent", "validate"):
+            assert f"dual_bitmap_{function}(" in written
 
 
 def test_the_checkers_suite_holds_for_every_abi(

@@ -17,7 +17,7 @@ from pytest_pageconsistency.cases import Program, Recorder, record
 from pytest_pageconsistency.cases.steps import OPS
 from pytest_pageconsistency.generate import export_suite, literals, make_suite
 from pytest_pageconsistency.generate.names import case_names, comment
-from pytest_pageconsistency.generate.suite import PART_STEPS, PARTS
+from pytest_pageconsistency.generate.suite import WRITTEN_STEPS
 from pytest_pageconsistency.generate.tables import TablePlace, pack_tables
 from pytest_pageconsistency.generate.written import SHORT_CASE_STEPS
 from pytest_pageconsistency.oracle import Abi, ByteOrder
@@ -42,7 +42,7 @@ WRITTEN = record(written, UM.abi, "tests/test_a.py::test_written[um]")
 
 
 @pytest.mark.parametrize(
-    "name", ["suite.c", "statements_0.c", "statements_0.h", "tables.S", "tables.h", "watched.c"]
+    "name", ["suite.c", "statements.c", "statements.h", "tables.S", "tables.h", "watched.c"]
 )
 def test_suite_is_as_it_was(request: pytest.FixtureRequest, name: str) -> None:
     text = make_suite([*programs(), WRITTEN], UM, {"header": "abc"}).files[name].decode()
@@ -108,7 +108,7 @@ def test_an_edit_changes_little() -> None:
     assert changed_files(cases, [cases[0], table, WRITTEN]) == {
         "tables.bin", "tables.S", "build_id.c"
     }  # fmt: skip
-    assert changed_files(cases, [*cases[:2], statements]) == {"statements_0.c", "build_id.c"}
+    assert changed_files(cases, [*cases[:2], statements]) == {"statements.c", "build_id.c"}
 
 
 def test_what_stands_above_a_case_does_not_matter() -> None:
@@ -138,7 +138,7 @@ def test_many_short_cases_do_not_make_an_endless_compilation() -> None:
 
     cases = [record(body, UM.abi, f"x.py::test_x[{n}]") for n in range(100)]
     source = make_suite(cases, UM, {}).source
-    assert source.count("pc_begin(") <= PARTS * PART_STEPS // SHORT_CASE_STEPS
+    assert source.count("pc_begin(") <= WRITTEN_STEPS // SHORT_CASE_STEPS
     assert source.count("pc_begin(") + source.count("pc_take_steps(") == 100
 
 

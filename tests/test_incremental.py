@@ -22,7 +22,8 @@ from test_kunit_runner import (
     wait_for_step,
 )
 
-from pytest_pageconsistency.kernel.kunit import KernelRequest
+from pytest_pageconsistency.kernel.kunit import KernelRequest, refresh_kernel
+from pytest_pageconsistency.progress import SilentProgress
 
 ALL = ["config", "build", "exec"]
 MARK = "from-before"
@@ -96,6 +97,18 @@ def test_the_suite(built: KernelRequest, name: str) -> None:
     suite = SUITE | {name: SUITE[name] + b"\n"}
     assert steps(changed(built, suite=suite)) == ALL
     assert steps(changed(built, suite=suite)) == ["exec"]
+
+
+def test_a_head_start_calls_neither_make_nor_the_kernel(built: KernelRequest) -> None:
+    """Whatever changed: what it cannot do is left to the session, which finds it undone."""
+    build = place(built) / "build"
+    before = calls(build)
+    refresh_kernel(built, 1, SilentProgress())
+    edit(tree_of(built) / "mm/Makefile")
+    refresh_kernel(built, 1, SilentProgress())
+    refresh_kernel(changed(built, header=b"/* other */\n"), 1, SilentProgress())
+    assert calls(build) == before
+    assert steps(changed(built, header=b"/* other */\n")) == ALL
 
 
 def test_a_file_more_and_a_file_less(built: KernelRequest) -> None:

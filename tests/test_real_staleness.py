@@ -161,13 +161,14 @@ class World:
 
 
 def descendants(process: int) -> set[int]:
-    """All processes of the sessions that the process started."""
+    """All processes of the sessions that the process started, and those that they did."""
     children = {
         int(child)
         for file in Path(f"/proc/{process}/task").glob("*/children")
         for child in file.read_text().split()
     }
-    return {member for child in children for member in session_members(child)}
+    members = {member for child in children for member in session_members(child)}
+    return members.union(*(descendants(member) for member in members))
 
 
 def write_tool(world: World, name: str, arguments: str = "") -> None:
@@ -329,6 +330,36 @@ def test_a_link_that_was_killed(world: World) -> None:
     world.kill_at("-o vmlinux")
     assert "make" not in world.called()
     assert "kernel: 8" in world.run()
+
+
+REPLACING = """
+import os
+
+def pytest_collection_finish():
+    if os.path.exists({new!r}):
+        os.replace({new!r}, {old!r})
+"""
+
+
+def test_what_changes_while_pytest_collects(world: World) -> None:
+    """The session has begun with the last suite and what was there then; that is not relied on."""
+    conftest = world.directory / "conftest.py"
+    text = f"{next(numbers)}"
+    try:
+        world.header(broken("2") + f"/* {next(numbers)} */\n")
+        header, new = world.directory / "header.h", world.directory / "new"
+        new.write_text(broken("3") + f"/* {next(numbers)} */\n")
+        conftest.write_text(REPLACING.format(new=str(new), old=str(header)))
+        assert "kernel: 3" in world.run()
+        world.arguments = []
+        source = world.tree / "lib/bitmap.c"
+        new = source.with_name("new")
+        new.write_text(source.read_text() + INITCALL.format(name="it", text=text))
+        conftest.write_text(REPLACING.format(new=str(new), old=str(source)))
+        assert PASSES in world.run()
+        assert world.said() == {text}
+    finally:
+        conftest.unlink()
 
 
 def test_the_compiler(world: World) -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
+from programs import UM, programs
 
+from pytest_pageconsistency.cases import record
 from pytest_pageconsistency.ending import announce_end, has_ended
+from pytest_pageconsistency.generate import make_suite
+from pytest_pageconsistency.kernel.kunit import KernelRun
 from pytest_pageconsistency.progress import SilentProgress
-from pytest_pageconsistency.sharing import Leadership, is_published, publish, published
+from pytest_pageconsistency.sharing import (
+    Leadership,
+    is_published,
+    publish,
+    publish_run,
+    published,
+)
 from pytest_pageconsistency.verdict import Kind, TargetError, Verdict
 
 QUIET = SilentProgress()
@@ -50,6 +61,24 @@ def test_what_a_leader_found_out_is_everybodys(tmp_path: Path) -> None:
     with pytest.raises(TargetError) as caught:
         published(tmp_path, "um", QUIET)
     assert caught.value.verdict == Verdict(Kind.BUILD_ERROR, "no", "line 1")
+
+
+def test_what_a_worker_planned_otherwise_is_judged_by_the_leaders_suite(tmp_path: Path) -> None:
+    """Unless its cases are others: these keep a build id that no kernel reports."""
+    cases = programs()
+    led = make_suite(cases, UM, {"header": "a"})
+    publish_run(tmp_path, "um", cast("KernelRun", None), led)
+    found = published(tmp_path, "um", QUIET)
+    planned = make_suite(cases[:1], UM, {"header": "a"})
+    assert planned.build_id != led.build_id
+    suite = found.suite_of(planned)
+    assert (suite.build_id, suite.files, suite.functions, suite.cases) == (
+        led.build_id, led.files, led.functions, planned.cases
+    )  # fmt: skip
+    other = make_suite(
+        [record(lambda d: d(64).set(1), UM.abi, cases[0].case_id)], UM, {"header": "a"}
+    )
+    assert found.suite_of(other) is other
 
 
 def test_a_leader_that_is_gone_without_a_word_is_no_pass(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ MOST_BITMAPS = 0xFFFF
 _FLAG = 8
 """Where the flag of a row's first word begins."""
 
+_frame_at = sys._getframe
+
 _SET, _CLEAR, _TEST, _CONSISTENT = map(head_of, (Op.SET, Op.CLEAR, Op.TEST, Op.CONSISTENT))
 
 
@@ -44,9 +46,11 @@ class Tape:
     """The steps of a case while they are taken."""
 
     def __init__(self) -> None:
-        # Keyed by the code's identity: to hash code takes longer than the whole step.
-        self._places: dict[tuple[int, int], int] = {}
+        # Of each code, by its identity, the places in it: to hash code takes longer than a step.
+        self._places: dict[int, dict[int, int]] = {}
         self._codes: list[CodeType] = []
+        self._code: CodeType | None = None
+        self._in_code: dict[int, int] = {}
         self._lines: list[tuple[str, int]] = []
         self._steps = PackedSteps(places=self._lines)
         self._append = self._steps.rows.append
@@ -61,14 +65,22 @@ class Tape:
         """Add a row; the case's own code is `depth` calls above."""
         self._append(head)
         self._append(value)
-        frame = sys._getframe(depth)
-        place = id(frame.f_code), frame.f_lasti
-        source = self._places.get(place)
-        if source is None:
-            source = self._places[place] = len(self._lines)
-            self._codes.append(frame.f_code)  # as long as it lives its identity is its own
+        frame = _frame_at(depth)
+        if frame.f_code is not self._code:
+            self._enter(frame.f_code)
+        try:
+            source = self._in_code[frame.f_lasti]
+        except KeyError:
+            source = self._in_code[frame.f_lasti] = len(self._lines)
             self._lines.append((frame.f_code.co_filename, frame.f_lineno))
         self._append_source(source)
+
+    def _enter(self, code: CodeType) -> None:
+        """Note that the steps are now taken by this code."""
+        if id(code) not in self._places:
+            self._codes.append(code)  # as long as it lives its identity is its own
+            self._places[id(code)] = {}
+        self._code, self._in_code = code, self._places[id(code)]
 
     def more(self, words: Iterable[int]) -> int:
         """Keep words that do not fit a row; where they begin."""
@@ -142,6 +154,8 @@ class BitmapRecorder:
         self._base = number << 16
         self._model = model
         self._tape = tape
+        self._add = tape.add
+        self._observe = tape.observe
         self._ulong_max = model.abi.ulong_max
 
     @property
@@ -271,8 +285,8 @@ class BitmapRecorder:
         if type(bit) is not int or not 0 <= bit <= self._ulong_max:
             bit = self._ulong(bit)
         value = function(bit)
-        self._tape.add(head | value << _FLAG | self._base, bit, 3)
-        self._tape.observe(value)
+        self._add(head | value << _FLAG | self._base, bit, 3)
+        self._observe(value)
         return value
 
     def _add_retry(self, op: Op, copy: str, bit: int, bad_reads: int, result: RetryResult) -> None:

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import cycle
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle, repeat
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -14,7 +14,8 @@ from pytest_pageconsistency.cases import BitmapRecorder, Recorder
 from pytest_pageconsistency.conformance.sizes import COPIES, SIZES, out_of_range
 from pytest_pageconsistency.target import Target
 
-T = TypeVar("T")
+Action: TypeAlias = tuple[Callable[..., object], Iterator[tuple[Any, ...]]]
+"""A step, and what it is called with each time."""
 
 PROGRAMS = 200
 STEPS = 500
@@ -37,10 +38,9 @@ _WEIGHTS = {
     "init": 1,
 }
 
-_BIT_STEPS = ("set", "clear", "test", "consistent")
-
-_DRAWN = 97
-"""No divisor of anything, so that what goes round meets other steps each time."""
+_DRAWN, _FEW = 31, 7
+"""Arguments drawn of each kind, and of a rare one: no divisors of anything, so that what goes round
+meets other steps each time."""
 
 _WORDS_SHOWN = 16
 """Larger bitmaps show single words only, to keep consoles short."""
@@ -49,76 +49,75 @@ _WORDS_SHOWN = 16
 @pytest.mark.parametrize("seed", range(PROGRAMS))
 def test_random_program(dual_bitmap: Recorder, kunit_target: Target, seed: int) -> None:
     rng = random.Random(seed)
-    players = [
-        Player(dual_bitmap(nbits), kunit_target, rng)
-        for nbits in (SIZES[seed % len(SIZES)], rng.choice(SIZES))
-    ]
-    names = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=STEPS - _MAKING - _ENDING)
-    for name, player in zip(names, rng.choices(players, k=len(names)), strict=True):
-        player.take(name)
-    for player in players:
-        player.db.init()
-        assert player.db.validate() == 0
-        assert player.db.guard()
+    sizes = SIZES[seed % len(SIZES)], rng.choice(SIZES)
+    bitmaps = [dual_bitmap(nbits) for nbits in sizes]
+    actions = [action for db in bitmaps for action in _actions(db, kunit_target, rng)]
+    for call, arguments in rng.choices(actions, k=STEPS - _MAKING - _ENDING):
+        call(*next(arguments))
+    for db in bitmaps:
+        db.init()
+        assert db.validate() == 0
+        assert db.guard()
 
 
-class Player:
-    """Takes random steps on one bitmap; a few favourite bits make them meet.
+def _actions(db: BitmapRecorder, target: Target, rng: random.Random) -> list[Action]:
+    """What is done to a bitmap, each as often as it weighs; a few favourite bits make steps meet.
 
-    There are 100,000 steps in all, so the bits are drawn beforehand, and go round.
+    There are 100,000 steps in all, so the arguments are drawn beforehand, and go round. Where
+    there is no memory to damage, the guard words are looked at instead.
     """
-
-    def __init__(self, db: BitmapRecorder, target: Target, rng: random.Random) -> None:
-        self.db = db
-        self._target = target
-        self._rng = rng
-        self._bit_steps = {name: getattr(db, name) for name in _BIT_STEPS}
-        outside = out_of_range(db.nbits, target)
-        inside = [rng.randrange(db.nbits) for _ in range(4) if db.nbits]
-        anywhere = [rng.randrange(db.nbits) for _ in range(12) if db.nbits]
-        memory = range(db.word_count * target.bits_per_long)
-        tail = [rng.choice(memory) for _ in range(12) if db.word_count]
-        # One in ten is out of range, and all of them if the bitmap has no bits.
-        self._bits = _drawn(rng, {63: inside, 27: anywhere, 10: outside})
-        # Mostly in range, at times in the tail.
-        self._memory_bits = _drawn(rng, {60: inside, 25: anywhere, 15: tail})
-        self._copies = _drawn(rng, {1: COPIES})
-
-    def take(self, name: str) -> None:
-        """Take the step of that name, or one that looks where there is nothing to damage."""
-        db = self.db
-        if name in self._bit_steps:
-            self._bit_steps[name](next(self._bits))
-        elif name == "validate":
-            db.validate()
-        elif name == "init":
-            db.init()
-        elif name == "guard" or not db.word_count:
-            assert db.guard()
-        elif name == "flip":
-            db.flip(next(self._copies), next(self._memory_bits))
-        elif name == "write_word":
-            db.write_word(next(self._copies), self._rng.randrange(db.word_count), self._word())
-        elif name == "scribble":
-            size = db.word_count * self._target.bits_per_long // 8
-            data = self._rng.randbytes(self._rng.randint(1, min(size, 9)))
-            db.scribble(next(self._copies), self._rng.randrange(size - len(data) + 1), data)
-        elif name == "words" and db.word_count <= _WORDS_SHOWN:
-            db.words(next(self._copies))
-        else:
-            db.word(next(self._copies), next(self._memory_bits) // self._target.bits_per_long)
-
-    def _word(self) -> int:
-        """A random word, or one that is likely to be a complement of another."""
-        return self._rng.choice(
-            [0, self._target.ulong_max, self._rng.getrandbits(self._target.bits_per_long)]
-        )
+    outside = out_of_range(db.nbits, target)
+    inside = [rng.randrange(db.nbits) for _ in range(4) if db.nbits]
+    anywhere = [rng.randrange(db.nbits) for _ in range(12) if db.nbits]
+    # One in ten is out of range, and all of them if the bitmap has no bits.
+    bits = cycle([(bit,) for bit in _drawn(rng, {63: inside, 27: anywhere, 10: outside})])
+    nothing = repeat(())
+    arguments: dict[str, Action] = {
+        **{name: (getattr(db, name), bits) for name in ("set", "clear", "test", "consistent")},
+        **{name: (getattr(db, name), nothing) for name in ("validate", "guard", "init")},
+    }
+    if db.word_count:
+        arguments |= _damage(db, target, rng, {60: inside, 25: anywhere})
+    guard = arguments["guard"]
+    return [arguments.get(name, guard) for name, often in _WEIGHTS.items() for _ in range(often)]
 
 
-def _drawn(rng: random.Random, pools: Mapping[int, Sequence[T]]) -> Iterator[T]:
-    """Values without end; the keys are how often one of that pool comes."""
+def _damage(
+    db: BitmapRecorder, target: Target, rng: random.Random, favourites: Mapping[int, Sequence[int]]
+) -> dict[str, Action]:
+    """Steps on the memory: mostly in range, at times in the tail."""
+    width = target.bits_per_long
+    memory = range(db.word_count * width)
+    size = len(memory) // 8
+    tail = [rng.choice(memory) for _ in range(12)]
+    copies = cycle(rng.choices(COPIES, k=_DRAWN))
+    flipped = list(zip(copies, _drawn(rng, {**favourites, 15: tail}), strict=False))
+    looked_at = [(copy, bit // width) for copy, bit in flipped]
+    written = [
+        # A random word, or one that is likely to be a complement of another.
+        (next(copies), rng.randrange(db.word_count), word)
+        for _ in range(_FEW)
+        for word in (rng.choice([0, target.ulong_max, rng.getrandbits(width)]),)
+    ]
+    scribbled = [
+        (next(copies), rng.randrange(size - len(data) + 1), data)
+        for _ in range(_FEW)
+        for data in (rng.randbytes(rng.randint(1, min(size, 9))),)
+    ]
+    word = db.word, cycle(looked_at)
+    return {
+        "flip": (db.flip, cycle(flipped)),
+        "write_word": (db.write_word, cycle(written)),
+        "scribble": (db.scribble, cycle(scribbled)),
+        "word": word,
+        "words": (db.words, cycle([("primary",), ("secondary",)]))
+        if db.word_count <= _WORDS_SHOWN
+        else word,
+    }
+
+
+def _drawn(rng: random.Random, pools: Mapping[int, Sequence[int]]) -> list[int]:
+    """Values of several pools; the keys are how often one of that pool comes."""
     weighted = [(value, often / len(pool)) for often, pool in pools.items() for value in pool]
-    if not weighted:
-        return iter(())
     values, weights = zip(*weighted, strict=True)
-    return cycle(rng.choices(values, weights, k=_DRAWN))
+    return rng.choices(values, weights, k=_DRAWN)

@@ -2,8 +2,8 @@
 """One KUnit suite out of all programs of a target, with the runtime that it reports through.
 
 It is cut so that little is compiled again after an edit: most cases are tables, which are packed
-and only linked; a few short ones are written out, in several files; and only one small file tells
-what the whole was built from.
+and only linked; a few short ones are written out, in a file of their own; and only one small file
+tells what the whole was built from.
 """
 
 from __future__ import annotations
@@ -25,14 +25,11 @@ from pytest_pageconsistency.target import Target
 SUITE_NAME = "pageconsistency"
 """Of the KUnit suite; the series under test brings one that is called dual_bitmap."""
 
-PARTS = 4
-"""Files of written cases, named in kunit/runtime/Makefile."""
-
 BUILD_ID_FILE = "build_id.c"
 """The only file that holds the build id."""
 
-PART_STEPS = 100
-"""Steps that are written out in one of them: each inlines the function under test once more."""
+WRITTEN_STEPS = 60
+"""Steps that are written out: each inlines the function under test once more."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +38,6 @@ class SuiteCase:
 
     program: Program
     name: CaseName
-
-    @property
-    def part(self) -> int:
-        """The file of written cases that it belongs to, whatever else is in the suite."""
-        return int(self.name.digest, 16) % PARTS
 
     @property
     def interpreter(self) -> str:
@@ -78,8 +70,7 @@ class Suite:
     @property
     def source(self) -> str:
         """The generated C."""
-        names = ("suite.c", *(f"statements_{number}.c" for number in range(PARTS)))
-        return "\n".join(self.files[name].decode() for name in names)
+        return "\n".join(self.files[name].decode() for name in ("suite.c", "statements.c"))
 
 
 def make_suite(programs: Sequence[Program], target: Target, identity: Mapping[str, str]) -> Suite:
@@ -89,12 +80,11 @@ def make_suite(programs: Sequence[Program], target: Target, identity: Mapping[st
     it becomes part of the build id.
     """
     cases = name_cases(programs)
-    parts = _short_cases(cases)
-    written = {case.name.digest for part in parts for case in part}
+    chosen = _written_cases(cases)
+    written = {case.name.digest for case in chosen}
     tables = [case for case in cases if case.name.digest not in written]
     files = runtime_files()
-    for number, part in enumerate(parts):
-        files |= _part_files(number, part)
+    files |= _written_files(chosen)
     files |= _table_files(tables, target)
     interpreters = {case.interpreter for case in tables}
     files["watched.c"] = _rendered("watched.c.j2", used="watched_" in interpreters)
@@ -117,29 +107,35 @@ def runtime_files() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
 
 
-def _short_cases(cases: Iterable[SuiteCase]) -> list[list[SuiteCase]]:
-    """The cases that are written out in each part, as many as there is room for."""
-    parts: list[list[SuiteCase]] = [[] for _ in range(PARTS)]
-    room = [PART_STEPS] * PARTS
+def _written_cases(cases: Iterable[SuiteCase]) -> list[SuiteCase]:
+    """The cases that are written out: few, that have each function compiled with constants."""
     # In an order that an added or a removed case does not change.
-    for case in sorted(cases, key=lambda case: case.name.digest):
-        steps, part = len(case.program.steps), case.part
-        if steps <= room[part] and is_short(case.program) and not case.interpreter:
-            room[part] -= steps
-            parts[part].append(case)
-    return parts
+    ordered = sorted(cases, key=lambda case: case.name.digest)
+    short = [case for case in ordered if is_short(case.program) and not case.interpreter]
+    chosen: list[SuiteCase] = []
+    seen: set[object] = set()
+    room = WRITTEN_STEPS
+    for limit in (WRITTEN_STEPS // 5, WRITTEN_STEPS):
+        for case in short:
+            steps = len(case.program.steps)
+            # Those that add an operation, or another answer or copy of one; first short ones.
+            kinds = {head & 0xFFFF for head in case.program.steps.rows[::2]}
+            if steps <= min(room, limit) and not kinds <= seen:
+                room -= steps
+                seen |= kinds
+                chosen.append(case)
+    return chosen
 
 
-def _part_files(number: int, cases: Sequence[SuiteCase]) -> dict[str, bytes]:
+def _written_files(cases: Sequence[SuiteCase]) -> dict[str, bytes]:
     # Without the lines that take the steps: an edit above a case would compile it again.
     texts = [
         written_case(case.program, case.name, statements.observed, sources=False) for case in cases
     ]
     declarations = [f"void {case.name.function}(struct kunit *test)" for case in cases]
-    name = f"statements_{number}"
     return {
-        f"{name}.c": _rendered("statements.c.j2", number=number, cases=texts),
-        f"{name}.h": _header(name, "struct kunit", declarations),
+        "statements.c": _rendered("statements.c.j2", cases=texts),
+        "statements.h": _header("statements", "struct kunit", declarations),
     }
 
 
@@ -183,7 +179,7 @@ def _suite_file(cases: Iterable[SuiteCase], written: Collection[str], target: Ta
         }
         for case in cases
     ]
-    return _rendered("suite.c.j2", target=target, cases=texts, parts=PARTS, suite_name=SUITE_NAME)
+    return _rendered("suite.c.j2", target=target, cases=texts, suite_name=SUITE_NAME)
 
 
 def _rendered(template: str, **context: object) -> bytes:

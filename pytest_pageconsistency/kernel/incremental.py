@@ -56,31 +56,38 @@ def make_kernel(job: Job, jobs: int, progress: Progress) -> Spent:
     Does nothing if nothing changed, and for User Mode Linux without make what can be done without.
     TargetError as `configure` and `build` raise it.
     """
+    spent = make_without_make(job, jobs, progress)
+    if spent is not None:
+        return spent
     place = job.place
-    now = disk_time(place)
-    own = own_paths(place, job.own)
     record, finished = read_record(place)
-    if record is not None and finished:
-        changes = find_changes(record, own, now)
-        if not changes.any:
-            if changes.refreshed:
-                write_record(place, record)
-            return Spent()
-        if changes.only_own and job.configuration.arch == "um":
-            spent = _without_make(job, record, changes.own, now, jobs, progress)
-            if spent is not None:
-                return spent
-            finished = False
     now = next_disk_time(place)
     if record is not None:
         paths = paths_of(job.configuration, place, job.own)
-        changes = find_changes(record, own, now)
+        changes = find_changes(record, own_paths(place, job.own), now)
         if "PATH" in changes.environment:
             changes.tools |= _other_tools(job.configuration, record)
         remove_stale(place, paths, record, changes, unfinished=not finished)
     elif not is_empty(place.build):
         shutil.rmtree(place.build)
     return _with_make(job, now, jobs, progress)
+
+
+def make_without_make(job: Job, jobs: int, progress: Progress) -> Spent | None:
+    """Do what `make_kernel` does where that is little; None if there is more to do."""
+    place = job.place
+    now = disk_time(place)
+    record, finished = read_record(place)
+    if record is None or not finished:
+        return None
+    changes = find_changes(record, own_paths(place, job.own), now)
+    if not changes.any:
+        if changes.refreshed:
+            write_record(place, record)
+        return Spent()
+    if changes.only_own and job.configuration.arch == "um":
+        return _relinked(job, record, changes.own, now, jobs, progress)
+    return None
 
 
 def _other_tools(configuration: Configuration, record: Record) -> frozenset[str]:
@@ -94,7 +101,7 @@ def _other_tools(configuration: Configuration, record: Record) -> frozenset[str]
     return frozenset(path for path in before ^ after if "/python3" not in path)
 
 
-def _without_make(
+def _relinked(
     job: Job, record: Record, changed: frozenset[str], now: int, jobs: int, progress: Progress
 ) -> Spent | None:
     """Compile what changed of the suite; None if make must do it."""

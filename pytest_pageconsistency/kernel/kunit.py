@@ -11,7 +11,7 @@ from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.kernel.boot import BootOptions, boot
 from pytest_pageconsistency.kernel.cache import disk_errors, hold
 from pytest_pageconsistency.kernel.image_facts import ImageFacts, image_record
-from pytest_pageconsistency.kernel.incremental import Job, make_kernel
+from pytest_pageconsistency.kernel.incremental import Job, make_kernel, make_without_make
 from pytest_pageconsistency.kernel.place import Configuration, Place, place_of
 from pytest_pageconsistency.kernel.process import end_orphans
 from pytest_pageconsistency.kernel.shadow import update_shadow
@@ -112,6 +112,22 @@ def run_kernel(
             elf=elf,
             exec_command=booted.argv,
         )
+
+
+def refresh_kernel(request: KernelRequest, jobs: int, progress: Progress) -> None:
+    """Do of `run_kernel` what needs neither make nor a boot; it looks at everything again.
+
+    Raises as that does.
+    """
+    place = place_of(request.configuration)
+    with disk_errors(place.root), hold(place.lock, progress):
+        end_orphans(str(place.root))
+        own = update_shadow(
+            request.configuration.tree, place.shadow, suite=request.suite, header=request.header
+        )
+        job = Job(request.configuration, place, own, request.suite)
+        if make_without_make(job, jobs, progress) is not None:
+            _checked_image(request, place)
 
 
 def _checked_image(request: KernelRequest, place: Place) -> ImageFacts:

@@ -12,10 +12,7 @@
 #include "pc_select.h"
 #include "pc_table.h"
 #include "tables.h"
-#include "statements_0.h"
-#include "statements_1.h"
-#include "statements_2.h"
-#include "statements_3.h"
+#include "statements.h"
 
 static_assert(BITS_PER_LONG == 64);
 

@@ -8,7 +8,7 @@
 #include <linux/string.h>
 
 #include "pc_dual_bitmap.h"
-#include "statements_0.h"
+#include "statements.h"
 
 static const struct pc_span pc_written_um_87f5caf730_final[] = {
 	{ 0x636261000020UL, 1 }, { 0x0, 1 },
