@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/kthread.h>
+#include <linux/limits.h>
 #include <linux/mm_types.h>
 #include <linux/module.h>
 #include <linux/pfn.h>
@@ -299,7 +300,8 @@ static const char *pc_read_number(const char *text, s64 *number)
 	text = pc_read_digits(text + negative, &digits);
 	*number = negative ? -digits : digits;
 
-	return text;
+	/* A negative number that is printed as an unsigned one is none. */
+	return digits > S64_MAX ? NULL : text;
 }
 
 static bool pc_parse_stats(const char *text, struct pc_stats *stats)

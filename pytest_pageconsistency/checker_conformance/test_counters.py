@@ -75,6 +75,18 @@ def test_drift_below_zero(page_consistency: CheckerRecorder) -> None:
     assert not any(pc.bitmap.words("primary"))
 
 
+def test_drift_far_below_zero(page_consistency: CheckerRecorder) -> None:
+    """So far that `stats` is negative whatever other cases have left: counters outlive machines."""
+    pages = 1 << 16
+    assert page_consistency.boot(0, pages).enabled
+    page_consistency.running()
+    page_consistency.bitmap.scribble("primary", 0, b"\xff" * (pages // 8))
+    page_consistency.bitmap.scribble("secondary", 0, bytes(pages // 8))
+    for pfn in range(0, pages, 1024):
+        assert page_consistency.free(pfn, 10)[1:5] == (0, -1024, 0, 1)
+    assert page_consistency.stats().pages_tracked == -pages
+
+
 def test_stats_are_a_file_of_six_lines(page_consistency: CheckerRecorder) -> None:
     pc = machine(page_consistency, running=True)
     pc.alloc(FIRST, 4)
