@@ -14,7 +14,7 @@ import pytest
 from series_tree import KUNIT, apply_mails, linked_tree, put
 
 from pytest_pageconsistency.architecture import read_architecture
-from pytest_pageconsistency.kernel.process import run
+from pytest_pageconsistency.kernel.process import Limits, run
 from pytest_pageconsistency.kernel.series import (
     CHECKER,
     DUAL_BITMAP,
@@ -213,7 +213,8 @@ def test_a_kernel_boots_with_it(tmp_path: Path, kernel_cache: Path, version: str
     build = Build(linked_tree(source.path, tmp_path / "linux", files), "um", tmp_path / "build")
     assert build.configure(OPTIONS["panic"]) == []
     build.make("vmlinux")
-    console = run([str(build.directory / "vmlinux"), "mem=64M", "panic=-1"]).output
+    kernel = [str(build.directory / "vmlinux"), "mem=64M"]
+    console = run(kernel, limits=Limits(seconds=120)).output
     said = re.findall(r"^(?:\[.*\] )?page_consistency: (.*?)\r?$", console, re.M)
     assert re.fullmatch(r"PFN range \[0-(\d+)\), \1 bits, \d+ KB per bitmap", said[0])
     assert said[1:] == ["Initialized successfully, tracking enabled"]
