@@ -47,6 +47,7 @@ def test_the_wheel_holds_what_the_checkout_has(wheel: Path) -> None:
     package = wheel / "pytest_pageconsistency"
     assert files(package / "templates") == files(templates_directory())
     assert files(package / "kunit") == files(kunit_directory())
+    assert {"mm/page_consistency.c", "series/messages/1.txt"} <= files(package / "kunit")
     architectures = files(ROOT / "pytest_pageconsistency/architectures")
     assert "um.toml" in architectures
     assert files(package / "architectures") == architectures

@@ -14,7 +14,7 @@ import pytest
 from series_tree import KUNIT, apply_mails, linked_tree, put
 
 from pytest_pageconsistency.architecture import read_architecture
-from pytest_pageconsistency.kernel.process import run
+from pytest_pageconsistency.kernel.process import Limits, run
 from pytest_pageconsistency.kernel.series import (
     CHECKER,
     DUAL_BITMAP,
@@ -128,16 +128,14 @@ class Build:
         assert done.returncode == 0, done.output
         return done.output
 
-    def configure(self, options: str) -> None:
+    def configure(self, options: str) -> list[str]:
+        """Configure with `options` and little else; returns those that Kconfig dropped."""
         self.directory.mkdir(exist_ok=True)
         wanted = self.directory / "wanted.config"
-        text = CONFIG + ARCH_CONFIG.get(self.arch, "") + options
-        wanted.write_text(text)
+        wanted.write_text(CONFIG + ARCH_CONFIG.get(self.arch, "") + options)
         self.make("allnoconfig", f"KCONFIG_ALLCONFIG={wanted}")
-        config = (self.directory / ".config").read_text()
-        # Kconfig says nothing of what it drops.
-        lines = [line for line in text.splitlines() if line.startswith("CONFIG")]
-        assert [line for line in lines if line not in config.splitlines()] == []
+        config = (self.directory / ".config").read_text().splitlines()
+        return [line for line in wanted.read_text().splitlines() if line not in config]
 
     def warnings(self, objects: Sequence[str]) -> set[str]:
         """What the compiler says with W=1, less the numbers of the lines."""
@@ -186,14 +184,24 @@ def test_it_compiles_without_a_warning(
     files = series_files(source.path, KUNIT)
     build = Build(linked_tree(source.path, tmp_path / "linux", files), arch, tmp_path / "build")
     objects = [name for name in HOOK_OBJECTS if f"{name[:-1]}c" in files]
-    build.configure("")
+    assert build.configure("") == []
     known = build.warnings(objects)
     assert not [line for line in known if "page_consistency" in line]
     assert build.calls(objects) == set()
     for name in options:
-        build.configure(OPTIONS[name])
+        assert build.configure(OPTIONS[name]) == []
         assert build.warnings([*objects, CHECKER_OBJECT]) <= known
         assert build.calls(objects) == HOOKED
+
+
+def test_memory_hotplug_switches_it_off(tmp_path: Path, kernel_cache: Path) -> None:
+    """Kconfig says nothing of it."""
+    source = source_tree(VERSIONS[0], kernel_cache)
+    tree = linked_tree(source.path, tmp_path / "linux", series_files(source.path, KUNIT))
+    build = Build(tree, "x86_64", tmp_path / "build")
+    hotplug = "CONFIG_MEMORY_HOTPLUG=y\n"
+    assert build.configure(OPTIONS["panic"]) == []
+    assert build.configure(hotplug + OPTIONS["panic"]) == OPTIONS["panic"].splitlines()
 
 
 @pytest.mark.matrix
@@ -203,9 +211,10 @@ def test_a_kernel_boots_with_it(tmp_path: Path, kernel_cache: Path, version: str
     source = source_tree(version, kernel_cache)
     files = series_files(source.path, KUNIT)
     build = Build(linked_tree(source.path, tmp_path / "linux", files), "um", tmp_path / "build")
-    build.configure(OPTIONS["panic"])
+    assert build.configure(OPTIONS["panic"]) == []
     build.make("vmlinux")
-    console = run([str(build.directory / "vmlinux"), "mem=64M", "panic=-1"]).output
+    kernel = [str(build.directory / "vmlinux"), "mem=64M"]
+    console = run(kernel, limits=Limits(seconds=120)).output
     said = re.findall(r"^(?:\[.*\] )?page_consistency: (.*?)\r?$", console, re.M)
     assert re.fullmatch(r"PFN range \[0-(\d+)\), \1 bits, \d+ KB per bitmap", said[0])
     assert said[1:] == ["Initialized successfully, tracking enabled"]

@@ -65,6 +65,7 @@ def _body(lines: Sequence[str], function: str) -> range:
     head = re.compile(rf"[A-Za-z_].*\b{re.escape(function)}\(|{re.escape(function)}\(")
     for number, line in enumerate(lines):
         if head.match(line):
+            # A declaration ends with a semicolon.
             start = next((n for n in range(number, len(lines)) if lines[n][-1:] in ("{", ";")), -1)
             if lines[start] == "{":
                 end = next((n for n in range(start, len(lines)) if lines[n] == "}"), start)

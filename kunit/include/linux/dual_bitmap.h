@@ -66,8 +66,11 @@ static inline bool dual_bitmap_set(struct dual_bitmap *db, unsigned long bit)
 	if (WARN_ON_ONCE(bit >= db->nbits))
 		return false;
 
-	old = test_and_set_bit(bit, db->bitmap[DUAL_BITMAP_PRIMARY]);
-	test_and_clear_bit(bit, db->bitmap[DUAL_BITMAP_SECONDARY]);
+	/* Some architectures take an int here, which large numbers do not fit. */
+	old = test_and_set_bit(bit % BITS_PER_LONG,
+			       db->bitmap[DUAL_BITMAP_PRIMARY] + BIT_WORD(bit));
+	test_and_clear_bit(bit % BITS_PER_LONG,
+			   db->bitmap[DUAL_BITMAP_SECONDARY] + BIT_WORD(bit));
 
 	return old;
 }
@@ -86,8 +89,11 @@ static inline bool dual_bitmap_clear(struct dual_bitmap *db, unsigned long bit)
 	if (WARN_ON_ONCE(bit >= db->nbits))
 		return false;
 
-	old = test_and_clear_bit(bit, db->bitmap[DUAL_BITMAP_PRIMARY]);
-	test_and_set_bit(bit, db->bitmap[DUAL_BITMAP_SECONDARY]);
+	/* As in dual_bitmap_set(). */
+	old = test_and_clear_bit(bit % BITS_PER_LONG,
+				 db->bitmap[DUAL_BITMAP_PRIMARY] + BIT_WORD(bit));
+	test_and_set_bit(bit % BITS_PER_LONG,
+			 db->bitmap[DUAL_BITMAP_SECONDARY] + BIT_WORD(bit));
 
 	return old;
 }
