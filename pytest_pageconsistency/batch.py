@@ -102,7 +102,7 @@ class Batch:
         """End what runs, and remember what was recorded."""
         self.workshop.close()
         for arch, found in self._memories.items():
-            recording = self._recordings[arch]
+            recording = self._recordings.get(arch, Recording())
             for file, memory in found.items():
                 if programs := recording.learned(file):
                     memory.keep(programs)
