@@ -53,12 +53,10 @@ class QuickRuns:
             call = pytest.CallInfo.from_call(body, "call", reraise=_ENDS)
         finally:
             logging.getLogger().removeHandler(self._listener)
-        if call.excinfo is None:
-            called = _passed(item, "call", call.start, call.stop)
-        else:
-            called = item.ihook.pytest_runtest_makereport(item=item, call=call)
-        setup = _passed(item, "setup", call.start, call.start)
-        return setup, called, _passed(item, "teardown", call.stop, call.stop)
+        passed = _passed_reports(item, call.start, call.stop)
+        if call.excinfo is not None:
+            passed[1] = item.ihook.pytest_runtest_makereport(item=item, call=call)
+        return passed
 
     def were_silent(self) -> bool:
         """Whether nothing was printed or logged since this was asked the last time."""
@@ -88,18 +86,26 @@ def needs_no_more(item: pytest.Function, nextitem: pytest.Item | None) -> bool:
     return standing == chain[: len(standing)]
 
 
-def _passed(
-    item: pytest.Item, when: Literal["setup", "call", "teardown"], start: float, stop: float
-) -> pytest.TestReport:
-    return pytest.TestReport(
-        item.nodeid,
-        item.location,
-        dict.fromkeys(item.keywords, 1),
-        "passed",
-        None,
-        when,
-        duration=stop - start,
-        start=start,
-        stop=stop,
-        user_properties=item.user_properties,
+def _passed_reports(item: pytest.Item, start: float, stop: float) -> list[pytest.TestReport]:
+    """Of set-up, call and teardown."""
+    keywords: dict[str, Literal[1]] = dict.fromkeys(item.keywords, 1)
+    phases: tuple[tuple[Literal["setup", "call", "teardown"], float, float], ...] = (
+        ("setup", start, start),
+        ("call", start, stop),
+        ("teardown", stop, stop),
     )
+    return [
+        pytest.TestReport(
+            item.nodeid,
+            item.location,
+            keywords,
+            "passed",
+            None,
+            phase,
+            duration=ended - began,
+            start=began,
+            stop=ended,
+            user_properties=item.user_properties,
+        )
+        for phase, began, ended in phases
+    ]
