@@ -21,23 +21,29 @@ class Edit:
 
 
 def cold(bench: Bench) -> Iterator[Row]:
-    """The first build of a target; leaves both sides built for what comes after."""
+    """The first build of a target; leaves both sides built for what comes after.
+
+    kunit.py only builds. So of ours counts what the first session took longer than the next one,
+    which starts, looks for changes, boots and judges as well, and builds nothing.
+    """
     bench.remove_builds()
     say("reading the tree, so that neither side waits for the disk")
     for path in bench.tree.path.rglob("*.[chS]"):
         if path.is_file():
             path.read_bytes()
-    say("cold: our whole session, then kunit.py build")
-    ours = (bench.ours(SUITE).seconds,)
+    say("cold: our first session and another one, then kunit.py build")
+    first, another = bench.ours(SUITE).seconds, bench.ours(SUITE).seconds
+    ours = (first - another,)
     peer, _ = bench.peer()
     theirs = (peer.run("build").seconds,)
     yield Row(
-        "cold, first build (peer: kunit.py build)",
+        "cold, beyond a warm session (peer: kunit.py build)",
         "s",
         ours,
         Goal("no slower", at_least=1),
         theirs,
         speedups(ours, theirs),
+        note=f"the whole first session: {first:.1f} s",
     )
 
 

@@ -77,6 +77,11 @@ class Batch:
             recording = record(cases_by_arch(items).get(target.arch, []), target, {})
         return recording.programs
 
+    def is_recorded(self, item: pytest.Function) -> bool:
+        """Whether the item's kernel has been begun, with a program of the item in it."""
+        recording = self._recordings.get(case_arch(item))
+        return self._begun and recording is not None and item.nodeid in recording.programs
+
     def is_remembered(self, item: pytest.Function) -> bool:
         """Whether an item's program is from another session, and not proven yet."""
         recording = self._recordings.get(case_arch(item))
@@ -97,7 +102,7 @@ class Batch:
         """End what runs, and remember what was recorded."""
         self.workshop.close()
         for arch, found in self._memories.items():
-            recording = self._recordings[arch]
+            recording = self._recordings.get(arch, Recording())
             for file, memory in found.items():
                 if programs := recording.learned(file):
                     memory.keep(programs)

@@ -26,22 +26,24 @@ def open_batch(config: pytest.Config, ahead: HeadStart | None) -> Batch:
 
     pytest.UsageError for options that make no sense in this tree, and for results that stay.
     """
-    outputs = Outputs(
-        artifacts=options.artifacts(config),
-        export=options.export(config),
-        shared=shared_directory(config),
-    )
-    workshop = Workshop(
-        options.settings(config), outputs, lambda board: open_display(config, board), ahead
-    )
-    batch = Batch(workshop)
+    workshop = None
     try:
+        outputs = Outputs(
+            artifacts=options.artifacts(config),
+            export=options.export(config),
+            shared=shared_directory(config),
+        )
+        workshop = Workshop(
+            options.settings(config), outputs, lambda board: open_display(config, board), ahead
+        )
+        batch = Batch(workshop)
         choose_architectures(config, batch)
         if outputs.artifacts is not None and not is_worker(config):
             config.pluginmanager.register(OutcomeLog(outputs.artifacts))
             forget_results(outputs.artifacts, batch.architectures)
     except BaseException:
-        workshop.close()
+        if (opened := workshop or ahead) is not None:
+            opened.close()
         raise
     return batch
 

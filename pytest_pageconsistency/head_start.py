@@ -22,7 +22,7 @@ from pytest_pageconsistency.settings import Settings
 ARCH = "um"
 """The only architecture that is built without make."""
 
-_CODE = "from pytest_pageconsistency.refresh import main; main()"
+_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from {package}.refresh import main; main()"
 
 
 class HeadStart:
@@ -30,8 +30,10 @@ class HeadStart:
 
     def __init__(self, settings: Settings) -> None:
         self._background = Background(1)
-        # Not what lies where the user is.
-        command = [sys.executable, "-P", "-c", _CODE, write_settings(settings)]
+        package = Path(__file__).parent
+        code = _CODE.format(package=package.name)
+        # This very code, and nothing that lies where the user is.
+        command = [sys.executable, "-P", "-c", code, str(package.parent), write_settings(settings)]
         self._done = self._background.submit(run, command, tick=self._tick)
 
     def wait(self, idle: Callable[[], None]) -> None:

@@ -88,6 +88,12 @@ def record_item(item: pytest.Function, target: Target) -> Program | None:
     return program
 
 
+def run_body(item: pytest.Function, recorder: Recorder, target: Target) -> None:
+    """Run the body of a plain case against the oracle; raises what that raises."""
+    body = item.function if item.cls is None else getattr(item.cls(), item.originalname)
+    body(**_arguments(item, recorder, target))
+
+
 def _will_run(item: pytest.Item) -> bool:
     if MARK_ERROR in item.stash:
         return False

@@ -89,7 +89,7 @@ class Board:
 class Worker:
     """One worker's part of a board: a Progress.
 
-    `handed_over` is set once another process works for it, and when there is no more to do.
+    `handed_over` is set while another process works for it, and when there is no more to do.
     """
 
     board: Board
@@ -102,7 +102,9 @@ class Worker:
         self.check()
         self.board.statuses[self.name] = Status(name, "", self.board.clock())
         self.board.lines.append(Line(f"{self.name}: {name} ...", lasting=False))
-        if name != PREPARING:
+        if name == PREPARING:
+            self.handed_over.clear()
+        else:
             self.handed_over.set()
 
     def tick(self, text: str) -> None:

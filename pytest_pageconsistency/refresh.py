@@ -24,7 +24,7 @@ from pytest_pageconsistency.verdict import TargetError
 def main() -> None:
     """In silence: the session will say what is wrong."""
     try:
-        refresh(read_settings(sys.argv[1]))
+        refresh(read_settings(sys.argv[2]))
     except (TargetError, OSError):
         sys.exit(1)
 

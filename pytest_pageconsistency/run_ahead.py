@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import pytest
@@ -19,9 +20,10 @@ from _pytest.runner import runtestprotocol
 from _pytest.warnings import catch_warnings_for_item
 
 from pytest_pageconsistency.batch import Batch
-from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.cases import Program, Recorder
 from pytest_pageconsistency.failure import other_steps_failure
-from pytest_pageconsistency.items import case_arch, is_plain
+from pytest_pageconsistency.items import case_arch, is_plain, run_body
+from pytest_pageconsistency.quick_run import QuickRuns, needs_no_more, open_quick_runs
 
 IS_AHEAD = pytest.StashKey[bool]()
 """Set while an item runs ahead: it must not wait for its kernel."""
@@ -39,6 +41,12 @@ class _Held:
 
     item: pytest.Function
     reports: Sequence[pytest.TestReport]
+    was_quick: bool = False
+
+    def forget(self) -> None:
+        """Let the item run again."""
+        if TOOK_STEPS_OF in self.item.stash:
+            del self.item.stash[TOOK_STEPS_OF]
 
     def stands(self, batch: Batch) -> bool:
         """Whether its reports are right as they are; waits for the kernel if it depends on that."""
@@ -63,6 +71,7 @@ class RunAhead:
     """The items of a session that ran ahead and are not reported yet."""
 
     batch: Batch
+    quick: QuickRuns | None
     _held: list[_Held] = field(default_factory=list)
 
     def protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -70,12 +79,12 @@ class RunAhead:
         if not isinstance(item, pytest.Function) or not self._may_wait(item):
             self._report(item)
             return True if _stops(item) else None
-        item.stash[IS_AHEAD] = True
-        try:
-            reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        finally:
-            del item.stash[IS_AHEAD]
-        self._held.append(_Held(item, reports))
+        if self._may_be_quick(item, nextitem):
+            assert self.quick is not None
+            reports = self.quick.run(item, partial(_own_run, self.batch, item))
+            self._held.append(_Held(item, reports, was_quick=True))
+        else:
+            self._held.append(_Held(item, _run_in_full(item, nextitem)))
         if nextitem is None or self.batch.is_ready(case_arch(item)):
             self._report(nextitem)
         return True
@@ -85,9 +94,17 @@ class RunAhead:
             return False
         return self.batch.is_remembered(item) or not self.batch.is_ready(case_arch(item))
 
+    def _may_be_quick(self, item: pytest.Function, nextitem: pytest.Item | None) -> bool:
+        if self.quick is None or not self.batch.is_recorded(item):
+            return False
+        return needs_no_more(item, nextitem)
+
     def _report(self, nextitem: pytest.Item | None) -> None:
         """Report what was held, in its order; `nextitem` is the one that runs after it."""
         held, self._held = self._held, []
+        if any(one.was_quick for one in held) and self.quick and not self.quick.were_silent():
+            for one in held:
+                one.forget()
         for one in held:
             if _stops(one.item):
                 return
@@ -97,6 +114,28 @@ class RunAhead:
             for report in one.reports if one.stands(self.batch) else _run_again(one, nextitem):
                 hook.pytest_runtest_logreport(report=report)
             hook.pytest_runtest_logfinish(**name)
+
+
+def _own_run(batch: Batch, item: pytest.Function) -> None:
+    """Run a case's body, and check its steps; raises what either raises."""
+    target = batch.target(case_arch(item))
+    recorder = Recorder(target.abi)
+    try:
+        run_body(item, recorder, target)
+    except Exception:
+        check_memory(batch, item, recorder.program(item.nodeid))
+        raise
+    check_steps(batch, item, recorder.program(item.nodeid))
+
+
+def _run_in_full(
+    item: pytest.Function, nextitem: pytest.Item | None
+) -> Sequence[pytest.TestReport]:
+    item.stash[IS_AHEAD] = True
+    try:
+        return runtestprotocol(item, log=False, nextitem=nextitem)
+    finally:
+        del item.stash[IS_AHEAD]
 
 
 def _stops(item: pytest.Item) -> bool:
@@ -149,7 +188,7 @@ def open_run_ahead(config: pytest.Config, batch: Batch) -> RunAhead | None:
     if not may_run_ahead(config):
         return None
     batch.runs_ahead = True
-    return RunAhead(batch)
+    return RunAhead(batch, open_quick_runs(config))
 
 
 def may_run_ahead(config: pytest.Config) -> bool:

@@ -255,6 +255,7 @@ class Workshop:
     ) -> tuple[Plan, KernelRun]:
         shared, arch = self.outputs.shared, plan.target.arch
         if self._ahead is not None and arch == head_start.ARCH:
+            progress.phase("building the kernel")
             self._ahead.wait(lambda: progress.tick(""))
         if shared is None:
             return plan, carry_out(plan, cores, progress, turn)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,7 @@ from pytest_pageconsistency.generate.export import UNROLLED_STEPS
 from pytest_pageconsistency.generate.written import is_short
 from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.pipeline import TargetResult
+from pytest_pageconsistency.settings import Settings
 from pytest_pageconsistency.target import Target
 from pytest_pageconsistency.verdict import Kind, Verdict
 from pytest_pageconsistency.workshop import Failure, Order, Outputs
@@ -36,7 +38,8 @@ TARGETS = [
 class AgreeableWorkshop:
     """Stands for kernels of every ABI: agrees with the oracle, and keeps the programs."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: Path) -> None:
+        self.settings = Settings(None, None, (), (), jobs=1, timeout=1, cache=cache)
         self.orders: dict[str, Order] = {}
         self.outputs = Outputs()
 
@@ -67,8 +70,9 @@ class AgreeableWorkshop:
 
 
 @pytest.fixture
-def workshop(monkeypatch: pytest.MonkeyPatch) -> AgreeableWorkshop:
-    workshop = AgreeableWorkshop()
+def workshop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AgreeableWorkshop:
+    workshop = AgreeableWorkshop(tmp_path)
+    monkeypatch.setenv("PAGECONSISTENCY_CACHE", str(tmp_path))
     # Making the suite takes a second, and each item asks.
     monkeypatch.setattr(workshop, "outcome", functools.cache(workshop.outcome))
 

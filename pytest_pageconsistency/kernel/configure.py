@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import re
 
+from pytest_pageconsistency.background import Background
 from pytest_pageconsistency.kernel.cache import raise_if_disk_full
 from pytest_pageconsistency.kernel.clock import disk_time
 from pytest_pageconsistency.kernel.failures import config_failure, dropped_options
-from pytest_pageconsistency.kernel.inputs import take_record
+from pytest_pageconsistency.kernel.inputs import take_first_record
 from pytest_pageconsistency.kernel.place import Configuration, Place, is_empty, kunit_command
 from pytest_pageconsistency.kernel.process import Completed, run
 from pytest_pageconsistency.kernel.record import write_unfinished
@@ -27,10 +28,9 @@ def configure(configuration: Configuration, place: Place, progress: Progress) ->
     """
     progress.phase("configuring the kernel")
     if is_empty(place.build):
-        # If this build does not come to its end, the next one goes on from here.
-        now = disk_time(place)
-        write_unfinished(place, take_record(configuration, place, (), now, None), now)
-    done = _run(configuration, place, progress)
+        done = _run_first(configuration, place, progress)
+    else:
+        done = _run(configuration, place, progress)
     dropped = dropped_options(done.output, place.read_dot_config()) if done.returncode else []
     wishes = {line for line in _granted(configuration, place) if line in dropped}
     if wishes:
@@ -50,6 +50,23 @@ def configure(configuration: Configuration, place: Place, progress: Progress) ->
         said = f" and says: {lines[0]}" if lines else " without a word"
         message = f"the tree's kunit.py ends before it configures {configuration.arch}{said}"
         raise TargetError(Kind.CONFIG_ERROR, message, "\n".join(lines[-40:]))
+    return done
+
+
+def _run_first(configuration: Configuration, place: Place, progress: Progress) -> Completed:
+    """Run it while a record is taken of what is there, for a build that is killed before its own.
+
+    Until there is one, what such a build leaves is removed.
+    """
+    now = disk_time(place)
+
+    def note() -> None:
+        write_unfinished(place, take_first_record(configuration, place, now), now)
+
+    with Background(1) as background:
+        noted = background.submit(note)
+        done = _run(configuration, place, progress)
+        background.wait(noted, lambda: progress.tick(""))
     return done
 
 

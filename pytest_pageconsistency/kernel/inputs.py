@@ -59,13 +59,30 @@ def take_record(
     exchanged without new time stamps.
     """
     paths = paths_of(configuration, place, own)
-    named = _named(paths)
+    look = _Look(began, before, seen or {}, paths.tree)
+    made = made_files(place)
+    record = _take(configuration, paths, _named(paths), made, look)
+    return replace(record, taken=disk_time(place))
+
+
+def take_first_record(configuration: Configuration, place: Place, began: int) -> Record:
+    """The same before anything is built: of all that a build may read.
+
+    It does not look at the build directory, where one may be beginning.
+    """
+    paths = paths_of(configuration, place, ())
+    look = _Look(began, None, {}, paths.tree)
+    return _take(configuration, paths, _Named(), (), look)
+
+
+def _take(
+    configuration: Configuration, paths: Paths, named: _Named, made: Iterable[str], look: _Look
+) -> Record:
     listing = list_tree(paths.tree, _use(paths, named))
-    replaced = {f"{paths.tree}/{name}" for name in own}
+    replaced = {paths.tree + path.removeprefix(paths.shadow) for path in paths.own}
     tools = tool_files(
         configuration.make_options, configuration.cross_compile, clean_environment(os.environ)
     )
-    look = _Look(began, before, seen or {}, paths.tree)
     return Record(
         environment=building_environment(os.environ),
         own=look.at(sorted(paths.own), ours=True),
@@ -73,10 +90,10 @@ def take_record(
         dependencies=look.at(sorted(named.files - paths.own)),
         read=look.at(path for path in listing.files if path not in replaced),
         tools=look.at(tools),
-        made=look.at(made_files(place), ours=True, hashed=_CONFIGURED),
+        made=look.at(made, ours=True, hashed=_CONFIGURED),
         directories=look.at_directories(listing),
         targets=look.at(sorted(named.targets), ours=True, hashed=()),
-        taken=disk_time(place),
+        taken=look.began,
     )
 
 
@@ -179,7 +196,7 @@ class _Look:
     def __init__(
         self, began: int, before: Record | None, seen: Mapping[str, Signature], tree: str
     ) -> None:
-        self._began = began
+        self.began = began
         self._seen = seen
         self._tree = tree
         self._moved: dict[str, bool] = {}
@@ -191,7 +208,7 @@ class _Look:
 
     def _is_doubtful(self, path: str, state: Signature) -> bool:
         """Whether the build may have met another file than this one."""
-        if changed_at(path) >= self._began:
+        if changed_at(path) >= self.began:
             return True
         if path in self._seen:
             return self._seen[path] != state

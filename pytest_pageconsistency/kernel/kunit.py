@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_pageconsistency.background import Background
 from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.kernel.boot import BootOptions, boot
 from pytest_pageconsistency.kernel.cache import disk_errors, hold
 from pytest_pageconsistency.kernel.image_facts import ImageFacts, image_record
 from pytest_pageconsistency.kernel.incremental import Job, make_kernel, make_without_make
 from pytest_pageconsistency.kernel.place import Configuration, Place, place_of
-from pytest_pageconsistency.kernel.process import end_orphans
+from pytest_pageconsistency.kernel.process import Completed, end_orphans
 from pytest_pageconsistency.kernel.shadow import update_shadow
 from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.progress import PREPARING, Progress
@@ -94,8 +95,7 @@ def run_kernel(
             checker=request.checker,
         )
         spent = make_kernel(Job(configuration, place, own, request.suite), jobs, progress)
-        elf = _checked_image(request, place)
-        booted = boot(configuration, place, request.options, progress)
+        elf, booted = _check_and_boot(request, place, progress)
         return KernelRun(
             shadow=place.shadow,
             build_directory=place.build,
@@ -115,19 +115,33 @@ def run_kernel(
 
 
 def refresh_kernel(request: KernelRequest, jobs: int, progress: Progress) -> None:
-    """Do of `run_kernel` what needs neither make nor a boot; it looks at everything again.
-
-    Raises as that does.
-    """
+    """Compile and link what `run_kernel` would without make; that looks at everything again."""
     place = place_of(request.configuration)
     with disk_errors(place.root), hold(place.lock, progress):
         end_orphans(str(place.root))
         own = update_shadow(
             request.configuration.tree, place.shadow, suite=request.suite, header=request.header
         )
-        job = Job(request.configuration, place, own, request.suite)
-        if make_without_make(job, jobs, progress) is not None:
-            _checked_image(request, place)
+        make_without_make(Job(request.configuration, place, own, request.suite), jobs, progress)
+
+
+def _check_and_boot(
+    request: KernelRequest, place: Place, progress: Progress
+) -> tuple[ImageFacts, Completed]:
+    """What the image says of itself, and its boot.
+
+    User Mode Linux boots meanwhile. Another machine's image could keep its emulator for minutes.
+    """
+    if request.configuration.arch != "um":
+        elf = _checked_image(request, place)
+        return elf, boot(request.configuration, place, request.options, progress)
+    with Background(1) as background:
+        checked = background.submit(_checked_image, request, place)
+        try:
+            booted = boot(request.configuration, place, request.options, progress)
+        finally:
+            elf = background.wait(checked)  # what is wrong with the image explains the boot
+    return elf, booted
 
 
 def _checked_image(request: KernelRequest, place: Place) -> ImageFacts:

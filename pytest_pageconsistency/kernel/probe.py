@@ -7,6 +7,7 @@ first, as the kernel's own modpost does it (scripts/mod/empty.c), with the flags
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 
 from pytest_pageconsistency.cores import Cores
@@ -21,6 +22,9 @@ from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.progress import PREPARING, Progress
 from pytest_pageconsistency.verdict import Kind, TargetError
 
+_NATIVE = {"x86_64": Abi(64, "little")}
+"""ABIs of machines as `uname -m` calls them, and as the tree's arch/um takes them from it."""
+
 _OBJECT = f"{SUITE_DIRECTORY}/pc_runtime.o"
 
 
@@ -29,11 +33,12 @@ def read_abi(
 ) -> Abi:
     """What the kernel's ELF header says, or until there is one that of an object of `runtime`.
 
-    `runtime` is a suite without cases that has pc_runtime.c. Takes about 15 s the first time.
+    `runtime` is a suite without cases that has pc_runtime.c. Takes about 15 s the first time, but
+    none for User Mode Linux as it is on any x86-64 machine.
     TargetError as `run_kernel` raises it.
     """
     place = place_of(configuration)
-    if (abi := _known(place)) is not None:
+    if (abi := _known(place) or _native(configuration)) is not None:
         return abi
     with (
         disk_errors(place.root),
@@ -57,6 +62,15 @@ def read_abi(
 def _known(place: Place) -> Abi | None:
     # Another session may be writing the image.
     return read_ident(place.image) or read_ident(place.build / _OBJECT)
+
+
+def _native(configuration: Configuration) -> Abi | None:
+    """What User Mode Linux is on this machine, where nobody asks for another; None if unknown.
+
+    It saves a build its first pass of make. The image is checked before it boots, as any other.
+    """
+    is_plain = not (configuration.kconfig or configuration.make_options)
+    return _NATIVE.get(platform.machine()) if configuration.arch == "um" and is_plain else None
 
 
 def _compile(configuration: Configuration, place: Place, jobs: int, progress: Progress) -> None:
