@@ -153,6 +153,9 @@ static initcall_t pc_initcall;
 #define WARN_ON(condition)		unlikely(!!(condition))
 #define WARN_ON_ONCE(condition)		unlikely(!!(condition))
 
+/* The file has its own. */
+#undef pr_fmt
+
 #include "../page_consistency.c"
 
 static void pc_alloc(struct page *page, unsigned int order)

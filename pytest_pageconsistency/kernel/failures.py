@@ -143,7 +143,9 @@ def _python_error(lines: list[str]) -> str | None:
 
 def _cleaned(output: str, directory: Path) -> list[str]:
     """Split `output` into lines with paths as the kernel has them, without make's own."""
-    lines = output.replace(f"{directory}/", "").splitlines()
+    output = output.replace(f"{directory}/", "")
+    # The suite includes the checker under test from beside its directory.
+    lines = output.replace(f"{SUITE_DIRECTORY}/../", "mm/").splitlines()
     lines = [line.removeprefix("ERROR:root:") for line in lines]
     return [line for line in lines if not _ECHO.match(line)]
 
