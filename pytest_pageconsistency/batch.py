@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.collector import PausedCollector
 from pytest_pageconsistency.crosscheck import CaseResult
 from pytest_pageconsistency.items import MARK_ERROR, case_arch, cases_by_arch
 from pytest_pageconsistency.kernel.tree import Tree, find_tree
@@ -32,6 +32,7 @@ class Batch:
     """
 
     workshop: Workshop
+    collector: PausedCollector
     architectures: list[str] = field(default_factory=list)
     runs_ahead: bool = False
     _targets: dict[str, Target | Exception] = field(default_factory=dict)
@@ -100,6 +101,7 @@ class Batch:
 
     def close(self) -> None:
         """End what runs, and remember what was recorded."""
+        self.collector.resume()
         self.workshop.close()
         for arch, found in self._memories.items():
             recording = self._recordings.get(arch, Recording())
@@ -133,8 +135,8 @@ class Batch:
                 recording = self.recording(items, target)
                 if recording.programs:
                     orders.append(_order(target, recording, cases[arch]))
-        # What was collected and recorded lives as long as the session: no need to look again.
-        gc.freeze()
+        # What was collected and recorded lives as long as the session.
+        self.collector.resume()
         self.workshop.begin(orders, failures)
 
     def is_ready(self, arch: str) -> bool:

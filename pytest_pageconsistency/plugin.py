@@ -250,9 +250,12 @@ def kunit_suite(request: pytest.FixtureRequest, kunit_target: Target) -> str:
 def _opened(config: pytest.Config) -> Batch:
     """What the session's cases share; it is there once anybody has asked for it."""
     if _BATCH not in config.stash:
+        from pytest_pageconsistency.collector import PausedCollector
+
+        collector = PausedCollector()
         # First of all: what follows takes a tenth of a second to import.
         ahead = options.head_start(config)
         from pytest_pageconsistency.collection import open_batch
 
-        config.stash[_BATCH] = open_batch(config, ahead)
+        config.stash[_BATCH] = open_batch(config, ahead, collector)
     return config.stash[_BATCH]

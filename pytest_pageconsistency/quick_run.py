@@ -49,9 +49,11 @@ class QuickRuns:
     def run(self, item: pytest.Function, body: Callable[[], None]) -> Sequence[pytest.TestReport]:
         """The reports of an item of which `body` is all that it does."""
         logging.getLogger().addHandler(self._listener)
+        self.capture.resume_global_capture()
         try:
             call = pytest.CallInfo.from_call(body, "call", reraise=_ENDS)
         finally:
+            self.capture.suspend_global_capture()
             logging.getLogger().removeHandler(self._listener)
         passed = _passed_reports(item, call.start, call.stop)
         if call.excinfo is not None:

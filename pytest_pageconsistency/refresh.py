@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 
 from pytest_pageconsistency.architecture import read_architecture
+from pytest_pageconsistency.background import Cancelled
 from pytest_pageconsistency.built_suite import last_suite
 from pytest_pageconsistency.configuration import find_configuration
 from pytest_pageconsistency.generate import SUITE_NAME
@@ -25,13 +26,21 @@ def main() -> None:
     """In silence: the session will say what is wrong."""
     try:
         refresh(read_settings(sys.argv[2]))
-    except (TargetError, OSError):
+    except (TargetError, OSError, Cancelled):
         sys.exit(1)
+
+
+class Wordless(SilentProgress):
+    """Gives up where a user must be told something, such as whom the work waits for."""
+
+    def note(self, text: str) -> None:
+        """Leave it to the session."""
+        raise Cancelled(text)
 
 
 def refresh(settings: Settings) -> None:
     """Bring the kernel of the last suite up to date, if that needs no make; TargetError."""
-    progress = SilentProgress()
+    progress = Wordless()
     configuration = find_configuration(ARCH, settings, progress)
     place = place_of(configuration)
     header = find_header(configuration.tree, settings.header)

@@ -41,7 +41,6 @@ class _Held:
 
     item: pytest.Function
     reports: Sequence[pytest.TestReport]
-    was_quick: bool = False
 
     def forget(self) -> None:
         """Let the item run again."""
@@ -73,6 +72,7 @@ class RunAhead:
     batch: Batch
     quick: QuickRuns | None
     _held: list[_Held] = field(default_factory=list)
+    _unheard: list[_Held] = field(default_factory=list)
 
     def protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run one item ahead if its kernel is not ready; None if pytest shall run it as ever."""
@@ -82,8 +82,10 @@ class RunAhead:
         if self._may_be_quick(item, nextitem):
             assert self.quick is not None
             reports = self.quick.run(item, partial(_own_run, self.batch, item))
-            self._held.append(_Held(item, reports, was_quick=True))
+            self._held.append(_Held(item, reports))
+            self._unheard.append(self._held[-1])
         else:
+            self._listen()
             self._held.append(_Held(item, _run_in_full(item, nextitem)))
         if nextitem is None or self.batch.is_ready(case_arch(item)):
             self._report(nextitem)
@@ -99,12 +101,20 @@ class RunAhead:
             return False
         return needs_no_more(item, nextitem)
 
+    def _listen(self) -> None:
+        """Let those run again that ran by themselves since the last time, if any was not silent.
+
+        Else what they printed would be told of the next item that pytest runs.
+        """
+        if self._unheard and self.quick and not self.quick.were_silent():
+            for one in self._unheard:
+                one.forget()
+        self._unheard.clear()
+
     def _report(self, nextitem: pytest.Item | None) -> None:
         """Report what was held, in its order; `nextitem` is the one that runs after it."""
+        self._listen()
         held, self._held = self._held, []
-        if any(one.was_quick for one in held) and self.quick and not self.quick.were_silent():
-            for one in held:
-                one.forget()
         for one in held:
             if _stops(one.item):
                 return

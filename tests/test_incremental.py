@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fake_kernel import calls, make_fake_make
+from filelock import FileLock
 from test_kunit_runner import (
     SUITE,
     changed,
@@ -22,8 +23,10 @@ from test_kunit_runner import (
     wait_for_step,
 )
 
+from pytest_pageconsistency.background import Cancelled
 from pytest_pageconsistency.kernel.kunit import KernelRequest, refresh_kernel
 from pytest_pageconsistency.progress import SilentProgress
+from pytest_pageconsistency.refresh import Wordless
 
 ALL = ["config", "build", "exec"]
 MARK = "from-before"
@@ -109,6 +112,11 @@ def test_a_head_start_calls_neither_make_nor_the_kernel(built: KernelRequest) ->
     refresh_kernel(changed(built, header=b"/* other */\n"), 1, SilentProgress())
     assert calls(build) == before
     assert steps(changed(built, header=b"/* other */\n")) == ALL
+
+
+def test_a_head_start_waits_for_nobody(built: KernelRequest) -> None:
+    with FileLock(place(built) / "lock"), pytest.raises(Cancelled, match="another session"):
+        refresh_kernel(built, 1, Wordless())
 
 
 def test_a_file_more_and_a_file_less(built: KernelRequest) -> None:

@@ -114,8 +114,9 @@ def test_what_kunit_is_called_with(tmp_path: Path) -> None:
         "--make_options=CC=gcc",
     ]
     limits = ["--timeout=60", "--raw_output=all"]
-    uml_dir = f"--kernel_args=uml_dir={run.build_directory.parent}/uml/"
-    boot = ["exec", *common, *limits, uml_dir, "pageconsistency*"]
+    uml = [f"uml_dir={run.build_directory.parent}/uml/", "lpj=33554432"]
+    arguments = [f"--kernel_args={argument}" for argument in uml]
+    boot = ["exec", *common, *limits, *arguments, "pageconsistency*"]
     assert calls(run.build_directory) == [
         ["config", *common],
         ["build", *common, "--jobs=3"],

@@ -73,6 +73,29 @@ def test_one_that_takes_other_steps_is_recorded_anew(pytester: pytest.Pytester, 
     run(pytester).assert_outcomes(passed=4)
 
 
+def test_one_that_ran_ahead_of_a_new_recording_runs_again(
+    pytester: pytest.Pytester, tree: Path
+) -> None:
+    """It took the remembered steps, and then another case had all recorded anew."""
+    write(pytester, "bit = int(pathlib.Path('bit').read_text())")
+    path = pytester.path / recorded.TEST_FILE
+    flip = '        db.flip("secondary", bit)\n'
+    other = (
+        "        if pathlib.Path('other').exists():\n"
+        "            pathlib.Path('bit').write_text('5')\n"
+        "            db.guard()\n"
+    )
+    assert path.read_text().count(flip) == 1
+    path.write_text(path.read_text().replace(flip, other + flip))
+    (pytester.path / "bit").write_text("6")
+    run(pytester).assert_outcomes(passed=3, failed=1)
+    runs(pytester)
+    (pytester.path / "other").touch()
+    # The stub kernel says what bit 5 does, and nothing of the guards.
+    run(pytester).assert_outcomes(passed=2, failed=2)
+    assert runs(pytester) == 3
+
+
 def test_one_that_fails_before_the_remembered_step(pytester: pytest.Pytester, tree: Path) -> None:
     write(pytester, "bit = 5; assert not pathlib.Path('fail').exists()")
     run(pytester).assert_outcomes(passed=4)
