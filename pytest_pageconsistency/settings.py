@@ -44,8 +44,10 @@ class Settings:
         return self.cross_compile.get(arch, self.cross_compile.get("") if arch != "um" else None)
 
 
-def find_configuration(arch: str, settings: Settings, progress: Progress) -> Configuration:
-    """The kernel that the settings mean for `arch`.
+def find_configuration(
+    arch: str, settings: Settings, progress: Progress, fragment: str = "required.config"
+) -> Configuration:
+    """The kernel that the settings mean for `arch`; `fragment` names what it must have.
 
     TargetError: CONFIG_ERROR for a tree that is none or does not have the architecture,
     TOOL_MISSING with the packages to install.
@@ -61,7 +63,7 @@ def find_configuration(arch: str, settings: Settings, progress: Progress) -> Con
         tree=tree,
         arch=arch,
         linux_arch=qemu_config.linux_arch or arch,
-        required=(fragments / "required.config").read_text("utf-8") + quirks,
+        required=(fragments / fragment).read_text("utf-8") + quirks,
         wishes=(fragments / "lean.config").read_text("utf-8"),
         kconfig=settings.kconfig,
         make_options=settings.make_options,
