@@ -26,7 +26,8 @@ class Architecture:
     `elf_machine` is the kernel's e_machine as pyelftools names it. `kconfig` are kunitconfig lines
     for this architecture alone, `note` is a sentence for users. `command_line_room` is how many
     characters of the kernel's command line (COMMAND_LINE_SIZE in its setup.h) a selection of cases
-    may take: m68k has 256 in all.
+    may take: m68k has 256 in all. `program_flags` make the compiler compile programs for the word
+    width that the kernel has.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Architecture:
     kconfig: tuple[str, ...] = ()
     note: str = ""
     command_line_room: int = 120
+    program_flags: tuple[str, ...] = ()
 
 
 def read_architecture(name: str) -> Architecture:
@@ -55,7 +57,7 @@ def read_architecture(name: str) -> Architecture:
     if not file.is_file():
         return Architecture(name)
     facts = tomllib.loads(file.read_text("utf-8"))
-    for key in ("native", "kconfig"):
+    for key in ("native", "kconfig", "program_flags"):
         facts[key] = tuple(facts.get(key, ()))
     return Architecture(name, **facts)
 

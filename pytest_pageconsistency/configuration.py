@@ -17,8 +17,10 @@ from pytest_pageconsistency.settings import Settings
 from pytest_pageconsistency.target import Target
 
 
-def find_configuration(arch: str, settings: Settings, progress: Progress) -> Configuration:
-    """The kernel that the settings mean for `arch`.
+def find_configuration(
+    arch: str, settings: Settings, progress: Progress, fragment: str = "required.config"
+) -> Configuration:
+    """The kernel that the settings mean for `arch`; `fragment` names what it must have.
 
     TargetError: CONFIG_ERROR for a tree that is none or does not have the architecture,
     TOOL_MISSING with the packages to install.
@@ -34,7 +36,7 @@ def find_configuration(arch: str, settings: Settings, progress: Progress) -> Con
         tree=tree,
         arch=arch,
         linux_arch=qemu_config.linux_arch or arch,
-        required=(fragments / "required.config").read_text("utf-8") + quirks,
+        required=(fragments / fragment).read_text("utf-8") + quirks,
         wishes=(fragments / "lean.config").read_text("utf-8"),
         kconfig=settings.kconfig,
         make_options=settings.make_options,

@@ -116,6 +116,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="unpacked sources and builds (default: PAGECONSISTENCY_CACHE or the user's cache)",
     )
+    group.addoption(
+        "--kunit-live",
+        action="store_true",
+        help="boot kernels with the page consistency checker into a program that uses them, and "
+        "run the shipped live tests if no others are named",
+    )
     parser.addini("kunit_tree", "kernel source, relative to the ini file", default="")
 
 
@@ -171,7 +177,8 @@ def head_start(config: pytest.Config) -> HeadStart | None:
 
 def ask_for_kernels(config: pytest.Config) -> bool:
     """Whether there is something to do for cases before it is known that there are any."""
-    return bool(config.getoption("kunit_arch") or config.getoption("kunit_artifacts"))
+    names = ("kunit_arch", "kunit_artifacts", "kunit_live")
+    return any(config.getoption(name) for name in names)
 
 
 def architecture_words(config: pytest.Config) -> list[str]:

@@ -81,7 +81,7 @@ def make_plan(
         configuration=configuration,
         suite=suite.files,
         header=header.content,
-        checker=checker.files,
+        changed=checker.files,
         options=BootOptions(
             SUITE_NAME, settings.timeout, settings.qemu_args, kernel_arguments=chosen
         ),

@@ -49,6 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_pageconsistency.splitting import Splitter
 
         config.pluginmanager.register(Splitter(shard, options.artifacts(config)))
+    if config.getoption("kunit_live"):
+        from pytest_pageconsistency.live.session import LiveSession
+
+        artifacts = options.artifacts(config)
+        config.pluginmanager.register(LiveSession(config, lambda: _opened(config), artifacts))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

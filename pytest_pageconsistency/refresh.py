@@ -53,7 +53,7 @@ def refresh(settings: Settings) -> None:
         configuration=configuration,
         suite=suite.files,
         header=header.content,
-        checker=checker.files,
+        changed=checker.files,
         options=BootOptions(SUITE_NAME, settings.timeout),
         abi=abi,
         machine=read_architecture(ARCH).elf_machine or None,

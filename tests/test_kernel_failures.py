@@ -108,6 +108,23 @@ def test_options_that_kconfig_dropped_are_named(explain: Callable[..., TargetErr
     assert "Note: many" in verdict.details
 
 
+@pytest.mark.parametrize(
+    ("dot_config", "reason"),
+    [
+        (
+            "CONFIG_MEMORY_HOTPLUG=y\n",
+            "the checker depends on CONFIG_MEMORY_HOTPLUG being off, and it is on: switch it off",
+        ),
+        ("# CONFIG_MEMORY_HOTPLUG is not set\n", "see what each depends on"),
+        ("CONFIG_MEMORY_HOTPLUG_X=y\n", "see what each depends on"),
+    ],
+)
+def test_what_takes_the_checker_away(dot_config: str, reason: str) -> None:
+    output = "ERROR:root:Not all.\nMissing: CONFIG_DEBUG_PAGE_CONSISTENCY=y\n"
+    message = config_failure(output, SHADOW, f"CONFIG_A=y\n{dot_config}").verdict.message
+    assert message == f"Kconfig dropped CONFIG_DEBUG_PAGE_CONSISTENCY=y: {reason}"
+
+
 @pytest.mark.parametrize("explain", [config_failure, build_failure])
 def test_a_kconfig_file_that_is_wrong(explain: Callable[..., TargetError]) -> None:
     # The build step updates .config first, so that it meets this too.

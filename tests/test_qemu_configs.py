@@ -61,7 +61,15 @@ def test_what_a_tree_has(tmp_path: Path) -> None:
     found = tree_architectures(tree.path)
     assert list(found) == ["arm", "mips64el", "um"]
     path = tmp_path / QEMU_CONFIGS / "mips64el.py"
-    assert found["mips64el"] == QemuConfig("mips64el", "mips", "qemu-system-mips64el", path)
+    assert found["mips64el"] == QemuConfig(
+        "mips64el",
+        "mips",
+        "qemu-system-mips64el",
+        path,
+        kernel_path="vmlinux",
+        kernel_command_line="console=ttyS0",
+        extra_qemu_params=("-M", "malta"),
+    )
     assert found["um"] == QemuConfig("um", "um", None, None)
 
 
@@ -74,6 +82,7 @@ def test_a_configuration_that_exits_is_not_run(
 ) -> None:
     config = read(tmp_path, EXITS)
     assert (config.linux_arch, config.emulator) == ("riscv", "qemu-system-riscv64")
+    assert config.extra_qemu_params == ("-bios", "/nowhere/no-such-firmware.bin")
     assert capsys.readouterr().out == ""
 
 
@@ -123,6 +132,19 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 def test_other_ways_to_write_it(tmp_path: Path, text: str) -> None:
     config = read(tmp_path, text)
     assert (config.linux_arch, config.emulator) == ("riscv", "qemu-system-riscv64")
+
+
+def test_how_it_boots_without_keywords(tmp_path: Path) -> None:
+    arguments = "'a', '', 'b', 'Image', 'console=x', ['-M', 'virt'], 'mon:stdio'"
+    config = read(tmp_path, f"QEMU_ARCH = QemuArchParams({arguments})")
+    assert (config.kernel_path, config.kernel_command_line) == ("Image", "console=x")
+    assert (config.extra_qemu_params, config.serial) == (("-M", "virt"), "mon:stdio")
+
+
+@pytest.mark.parametrize("parameters", ["['-M', f()]", "words()", "'-M virt'", "[*words]"])
+def test_arguments_that_are_computed_are_unknown(tmp_path: Path, parameters: str) -> None:
+    text = f"QEMU_ARCH = QemuArchParams('a', '', 'b', 'Image', '', {parameters})"
+    assert read(tmp_path, text).extra_qemu_params is None
 
 
 def test_an_architecture_that_the_tree_has(tmp_path: Path) -> None:

@@ -76,6 +76,26 @@ def test_real_directories_only_where_needed(tree: Tree, shadow: Path) -> None:
     assert (shadow / "mm/slab.c").readlink() == tree.path / "mm/slab.c"
 
 
+def test_files_in_place_of_the_trees(tree: Tree, shadow: Path) -> None:
+    changed = {
+        "mm/Makefile": b"obj-y := ours.o",
+        "mm/slab.c": b"int ours;\n",
+        "init/main.c": b"int also;\n",
+        HEADER: b"/* the series' */\n",
+    }
+    own = update_shadow(tree, shadow, suite=SUITE, header=None, changed=changed)
+    assert changed.keys() <= set(own)
+    assert (shadow / "mm/Makefile").read_text().startswith("obj-y := ours.o\nobj-$(CONFIG_PAGE")
+    for path in ("mm/slab.c", "init/main.c", HEADER):
+        assert (shadow / path).read_bytes() == changed[path]
+    # A header that is put under test is yet another one.
+    update_shadow(tree, shadow, suite=SUITE, header=b"/* given */\n", changed=changed)
+    assert (shadow / HEADER).read_bytes() == b"/* given */\n"
+    update_shadow(tree, shadow, suite=SUITE, header=None)
+    assert (shadow / "mm/slab.c").readlink() == tree.path / "mm/slab.c"
+    assert not (shadow / HEADER).exists()
+
+
 def test_kunit_is_a_real_copy(tree: Tree, shadow: Path) -> None:
     update_shadow(tree, shadow, suite=SUITE, header=None)
     kunit = shadow / "tools/testing/kunit/kunit.py"

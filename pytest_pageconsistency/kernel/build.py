@@ -22,11 +22,13 @@ def build(
     configuration: Configuration,
     place: Place,
     suite: Mapping[str, bytes],
+    changed: Mapping[str, bytes],
     jobs: int,
     progress: Progress,
 ) -> Completed:
     """Run `kunit.py build` on the shadow tree that holds `suite`, compiling `jobs` files at once.
 
+    `changed` are the tree's files that the shadow has others for.
     TargetError: CONFIG_ERROR, BUILD_ERROR for a suite or header that does not compile,
     TREE_ERROR for a tree that does not build without them either (which is tried).
     """
@@ -37,7 +39,7 @@ def build(
     raise_if_disk_full(done.output, place.root)
     failure = build_failure(done.output, place.shadow, place.read_dot_config())
     if failure.verdict.kind is Kind.BUILD_ERROR and blames_tree(done.output, place.shadow):
-        _blame_tree(configuration, place, suite, jobs, progress)
+        _blame_tree(configuration, place, suite, changed, jobs, progress)
     raise failure
 
 
@@ -45,13 +47,14 @@ def _blame_tree(
     configuration: Configuration,
     place: Place,
     suite: Mapping[str, bytes],
+    changed: Mapping[str, bytes],
     jobs: int,
     progress: Progress,
 ) -> None:
     """Build what is left without suite and header; TREE_ERROR if that fails too."""
     progress.phase("building without the suite")
     empty = {"Kconfig": suite["Kconfig"], "Makefile": b"# SPDX-License-Identifier: GPL-2.0-only\n"}
-    update_shadow(configuration.tree, place.shadow, suite=empty, header=None)
+    update_shadow(configuration.tree, place.shadow, suite=empty, header=None, changed=changed)
     done = _make(configuration, place, jobs, progress)
     if done.returncode == 0:
         return

@@ -10,6 +10,9 @@ from pytest_pageconsistency.kernel.shadow import SUITE_DIRECTORY, UNDER_TEST
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 _DETAIL_LINES = 40
+# What Kconfig says nothing of when the one keeps the other out.
+_CHECKER = "CONFIG_DEBUG_PAGE_CONSISTENCY"
+_HOTPLUG = "CONFIG_MEMORY_HOTPLUG"
 # Each names the file at fault: the compiler's, GNU ld's and lld's way to say it.
 _AT_FAULT = (
     re.compile(r"^(?P<path>[^\s:][^:]*):\d+(?::\d+)?: (?:fatal )?error: "),
@@ -32,7 +35,7 @@ def config_failure(output: str, directory: Path, dot_config: str) -> TargetError
     `dot_config` is the text of the .config that it made, if any.
     """
     if dropped := dropped_options(output, dot_config):
-        message = f"Kconfig dropped {', '.join(dropped)}: see what each depends on"
+        message = f"Kconfig dropped {', '.join(dropped)}: {_why_dropped(dropped, dot_config)}"
         return TargetError(Kind.CONFIG_ERROR, message, _tail(output.splitlines()))
     lines = _cleaned(output, directory)
     reason = next((line for line in lines if _KCONFIG.match(line)), None)
@@ -40,6 +43,13 @@ def config_failure(output: str, directory: Path, dot_config: str) -> TargetError
     reason = reason or next((line for line in lines if _OTHER.search(line)), "see its output")
     message = f"the kernel could not be configured ({reason}): correct what is named"
     return TargetError(Kind.CONFIG_ERROR, message, _tail(lines))
+
+
+def _why_dropped(options: list[str], dot_config: str) -> str:
+    checker = any(option.startswith(f"{_CHECKER}=") for option in options)
+    if checker and f"\n{_HOTPLUG}=y\n" in f"\n{dot_config}":
+        return f"the checker depends on {_HOTPLUG} being off, and it is on: switch it off"
+    return "see what each depends on"
 
 
 def build_failure(output: str, directory: Path, dot_config: str) -> TargetError:

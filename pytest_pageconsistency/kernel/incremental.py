@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_pageconsistency.kernel.build import build
 from pytest_pageconsistency.kernel.changes import find_changes
@@ -41,13 +41,15 @@ class Spent:
 class Job:
     """A kernel to make: the place, whose shadow is up to date, and what is in that.
 
-    `own` are the shadow's real files (update_shadow), `suite` the contents of the suite's.
+    `own` are the shadow's real files (update_shadow), `suite` the contents of the suite's, and
+    `changed` those that take the place of the tree's own.
     """
 
     configuration: Configuration
     place: Place
     own: Sequence[str]
     suite: Mapping[str, bytes]
+    changed: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def make_kernel(job: Job, jobs: int, progress: Progress) -> Spent:
@@ -125,7 +127,7 @@ def _with_make(job: Job, now: int, jobs: int, progress: Progress) -> Spent:
     before, _finished = read_record(place)
     seen = look_again(before) if before else {}
     try:
-        built = build(job.configuration, place, job.suite, jobs, progress)
+        built = build(job.configuration, place, job.suite, job.changed, jobs, progress)
     finally:
         keep_no_secrets(place)
     record = take_record(job.configuration, place, job.own, now, before, seen)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pageconsistency.background import Background
@@ -26,10 +26,9 @@ class KernelRequest:
     """A kernel to build and boot.
 
     `suite` maps file names to contents (Makefile and Kconfig among them), `header` is the
-    content of include/linux/dual_bitmap.h or None for the tree's own, `checker` the contents of the
-    page consistency checker's files by their paths in the tree, or None likewise. The image must be
-    for `abi` and `machine` (an e_machine such as "EM_S390"; None: any), and register the case
-    `functions`.
+    content of include/linux/dual_bitmap.h or None for the tree's own, `changed` the contents of
+    other files of the tree, or beside its own, by their paths. The image must be for `abi` and
+    `machine` (an e_machine such as "EM_S390"; None: any), and register the case `functions`.
     """
 
     configuration: Configuration
@@ -39,7 +38,7 @@ class KernelRequest:
     abi: Abi
     machine: str | None
     functions: frozenset[str]
-    checker: Mapping[str, bytes] | None = None
+    changed: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,7 +91,7 @@ def run_kernel(
             place.shadow,
             suite=request.suite,
             header=request.header,
-            checker=request.checker,
+            changed=request.changed,
         )
         spent = make_kernel(Job(configuration, place, own, request.suite), jobs, progress)
         elf, booted = _check_and_boot(request, place, progress)

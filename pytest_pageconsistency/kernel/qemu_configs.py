@@ -20,7 +20,14 @@ QEMU_CONFIGS = "tools/testing/kunit/qemu_configs"
 """The directory, in a tree."""
 
 _NATIVE = "um"
-_POSITIONS = {"linux_arch": 0, "qemu_arch": 2}
+_POSITIONS = {
+    "linux_arch": 0,
+    "qemu_arch": 2,
+    "kernel_path": 3,
+    "kernel_command_line": 4,
+    "extra_qemu_params": 5,
+    "serial": 6,
+}
 """Where QemuArchParams has the arguments that we read, if they come without keyword."""
 
 
@@ -30,12 +37,18 @@ class QemuConfig:
 
     `linux_arch` is what make calls it (ARCH=), `emulator` QEMU's program; None where the file at
     `path` computes them. User Mode Linux has no emulator and no file (`path` is None).
+    `kernel_path` is the image's in the build directory; what the last four are to kunit.py, its
+    qemu_config.py says.
     """
 
     name: str
     linux_arch: str | None
     emulator: str | None
     path: Path | None
+    kernel_path: str | None = None
+    kernel_command_line: str | None = None
+    extra_qemu_params: tuple[str, ...] | None = None
+    serial: str = "stdio"
 
 
 def tree_architectures(tree: Path) -> dict[str, QemuConfig]:
@@ -73,22 +86,40 @@ def _read(path: Path) -> QemuConfig:
                 names[name] = text
             else:
                 names.pop(name, None)
-    qemu_arch = _argument(parameters, "qemu_arch", names)
-    emulator = None if qemu_arch is None else f"qemu-system-{qemu_arch}"
-    return QemuConfig(path.stem, _argument(parameters, "linux_arch", names), emulator, path)
+    texts = {name: _text(_argument(parameters, name), names) for name in _POSITIONS}
+    qemu_arch = texts["qemu_arch"]
+    return QemuConfig(
+        name=path.stem,
+        linux_arch=texts["linux_arch"],
+        emulator=None if qemu_arch is None else f"qemu-system-{qemu_arch}",
+        path=path,
+        kernel_path=texts["kernel_path"],
+        kernel_command_line=texts["kernel_command_line"],
+        extra_qemu_params=_texts(_argument(parameters, "extra_qemu_params"), names),
+        serial=texts["serial"] or "stdio",
+    )
 
 
-def _argument(call: ast.expr | None, name: str, names: Mapping[str, str]) -> str | None:
+def _argument(call: ast.expr | None, name: str) -> ast.expr | None:
     if not isinstance(call, ast.Call):
         return None
     for keyword in call.keywords:
         if keyword.arg == name:
-            return _text(keyword.value, names)
+            return keyword.value
     position = _POSITIONS[name]
-    return _text(call.args[position], names) if position < len(call.args) else None
+    return call.args[position] if position < len(call.args) else None
 
 
-def _text(expression: ast.expr, names: Mapping[str, str]) -> str | None:
+def _texts(expression: ast.expr | None, names: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The texts of a list; None where one of them is computed."""
+    if not isinstance(expression, ast.List):
+        return None
+    texts = [_text(element, names) for element in expression.elts]
+    found = tuple(text for text in texts if text is not None)
+    return found if len(found) == len(texts) else None
+
+
+def _text(expression: ast.expr | None, names: Mapping[str, str]) -> str | None:
     """The text that `expression` is, where only constants and the texts in `names` make it."""
     if isinstance(expression, ast.Constant) and isinstance(expression.value, str):
         return expression.value

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from pytest_pageconsistency.kernel.tree import Tree
@@ -63,29 +64,29 @@ def update_shadow(
     *,
     suite: Mapping[str, bytes],
     header: bytes | None,
-    checker: Mapping[str, bytes] | None = None,
+    changed: Mapping[str, bytes] = MappingProxyType({}),
 ) -> list[str]:
     """Make or refresh the shadow of `tree` in `shadow`; returns the paths in it of its real files.
 
     `suite` maps file names, Makefile and Kconfig among them, to the whole content of
     mm/pageconsistency. `header` replaces include/linux/dual_bitmap.h; None leaves the
-    tree's own, as does no `checker`, which has the contents of CHECKER and CHECKER_HEADER. Files
-    whose content stays keep their time stamps. TargetError (CONFIG_ERROR) if the tree lacks what is
-    extended; OSError as the disk has it.
+    tree's own. `changed` maps relative paths to contents that take the place of the tree's files.
+    Files whose content stays keep their time stamps. TargetError
+    (CONFIG_ERROR) if the tree lacks what is extended; OSError as the disk has it.
     """
     plan = _Directory()
     _leave_out_leftovers(tree.path, plan)
-    _put(plan, "mm/Makefile", _extended(tree.path / "mm/Makefile", _MAKEFILE_LINE))
-    _put(plan, "mm/Kconfig.debug", _extended(tree.path / "mm/Kconfig.debug", _KCONFIG_LINE))
+    for path, content in changed.items():
+        _put(plan, path, content)
+    for path, line in (("mm/Makefile", _MAKEFILE_LINE), ("mm/Kconfig.debug", _KCONFIG_LINE)):
+        _put(plan, path, _extended(tree.path / path, changed.get(path), line))
     _put(plan, SUITE_DIRECTORY, _Directory(dict(suite), ours=True))
     # kunit.py finds the root of the kernel through the real path of its own file.
     _put(plan, "tools/testing/kunit", _copy(tree.path / "tools/testing/kunit"))
-    content = header if header is not None else _content(tree.path / HEADER)
-    if content is not None:
+    text = header if header is not None else changed.get(HEADER, _content(tree.path / HEADER))
+    if text is not None:
         # The tree's own is copied too: a link back to an older file is no news to make.
-        _put(plan, HEADER, content)
-    for path, content in (checker or {}).items():
-        _put(plan, path, content)
+        _put(plan, HEADER, text)
     shadow.mkdir(parents=True, exist_ok=True)
     own: list[str] = []
     _synchronise(tree.path.resolve(), shadow, plan, "", own)
@@ -115,8 +116,9 @@ def _put(plan: _Directory, path: str, node: _Node) -> None:
     directory.entries[name] = node
 
 
-def _extended(path: Path, line: str) -> bytes:
-    content = _content(path)
+def _extended(path: Path, content: bytes | None, line: str) -> bytes:
+    """The content of the tree's file at `path`, or the one given instead, and the line."""
+    content = _content(path) if content is None else content
     if content is None:
         message = f"{path} is missing: give a complete kernel tree"
         raise TargetError(Kind.CONFIG_ERROR, message)
