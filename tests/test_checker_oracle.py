@@ -138,13 +138,11 @@ def test_4_looking_counts_every_time_and_never_panics(abi: Abi) -> None:
     for _ in range(2):
         assert checker.check_page(300)[:2] == (PageResult.MISMATCH, 1)
         assert checker.validate_all()[:2] == (PageResult.MISMATCH, 1)
-    assert checker.check_page(299) == Change(PageResult.OK, 0, 0, 0, 0, 0, ())
-    assert checker.check_page(356) == Change(PageResult.NOT_TRACKED, 0, 0, 0, 0, 0, ())
+    assert checker.check_page(299) == Change(PageResult.OK, 0, 0, 0, 0, 0, 0, ())
+    assert checker.check_page(356) == Change(PageResult.NOT_TRACKED, 0, 0, 0, 0, 0, 0, ())
     checker.bitmap.flip("secondary", 10)
     checker.bitmap.flip("secondary", 40)
-    assert checker.validate_all().violations == (3 if abi.bits_per_long == 32 else 1) - (
-        abi.bits_per_long == 32
-    )
+    assert checker.validate_all().violations == (2 if abi.bits_per_long == 32 else 1)
     assert not checker.dead
 
 
@@ -163,18 +161,18 @@ class TestInit:
     @pytest.mark.parametrize("span", [0, UINT_MAX + 1, 1 << 40])
     def test_spans_that_cannot_be(self, abi: Abi, span: int) -> None:
         checker = PageConsistency(abi)
-        assert checker.init(5, 5 + span) == Start(0, 0, 0, 0, 0, 0, 0, ())
+        assert checker.init(5, 5 + span) == Start(0, 0, 0, 0, 0, 0, 0, 1, ())
         assert not checker.enabled
         assert checker.stats().text == ""
-        assert checker.alloc(5, 0) == Change(0, 0, 0, 0, 0, 0, ())
+        assert checker.alloc(5, 0) == Change(0, 0, 0, 0, 0, 0, 0, ())
 
     def test_sizes(self, abi: Abi) -> None:
         size = 16
         initialised = (Event(EventKind.INITIALISED),)
         start = PageConsistency(abi).init(256, 356)
-        assert start == Start(1, 2, size, size, 0, 0o444, 0o200, initialised)
-        assert PageConsistency(abi).init(256, 356, 1) == Start(0, 1, size, 0, 0, 0, 0, ())
-        assert PageConsistency(abi).init(256, 356, 2) == Start(0, 2, size, size, 1, 0, 0, ())
+        assert start == Start(1, 2, size, size, 0, 0o444, 0o200, 1, initialised)
+        assert PageConsistency(abi).init(256, 356, 1) == Start(0, 1, size, 0, 0, 0, 0, 1, ())
+        assert PageConsistency(abi).init(256, 356, 2) == Start(0, 2, size, size, 1, 0, 0, 1, ())
 
     def test_the_largest_span(self) -> None:
         checker = PageConsistency(Abi(64, "little"))

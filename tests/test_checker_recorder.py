@@ -52,7 +52,7 @@ def test_every_operation_is_a_step_with_its_arguments_and_source() -> None:
         "boot(256, 356, 0, False)",
         "alloc(300, 1)",
         "free(300, 0)",
-        "running()",
+        "running(0)",
         "flip('primary', 99)",
         "check(355)",
         "validate_all()",
@@ -66,12 +66,12 @@ def test_every_operation_is_a_step_with_its_arguments_and_source() -> None:
 
 def test_expectations_are_what_the_oracle_observed() -> None:
     steps = recorded(everything).steps
-    assert steps[1].expected == (0, 0, 2, 1, 0, 0, 0)
-    assert steps[2].expected == (0, 0, (1 << 64) - 1, 0, 1, 0, 0)
+    assert steps[1].expected == (0, 0, 2, 1, 0, 0, 0, 0)
+    assert steps[2].expected == (0, 0, (1 << 64) - 1, 0, 1, 0, 0, 0)
     assert steps[3].expected == ()
-    assert steps[7].expected == ((1 << 64) - 5, 1, 0, 0, 0, 0, 1, 6, 1)
+    assert steps[7].expected == ((1 << 64) - 5, 1, 0, 0, 0, 0, 0, 1, 6, 1)
     assert steps[9].expected == (3,)
-    assert steps[11].expected == (0, 1, 0, 0, 1, 0, 1, 4, 300)
+    assert steps[11].expected == (0, 1, 0, 0, 1, 0, 1, 1, 4, 300)
 
 
 def test_values_are_counted_and_ordered() -> None:
@@ -86,10 +86,10 @@ def test_values_read_as_names_and_messages() -> None:
     texts = [f"{field.name}={field.text}" for field in named_fields(free.op, free.expected)]
     assert texts[:3] == ["result=0", "violations=1", "tracked=0"]
     assert texts[-3:] == ["events=1", "event 1=DOUBLE-FREE detected: PFN 300", "its number 1=300"]
-    lost = named_fields(Op.FREE, (0, 0, (1 << 64) - 2, 0, 1, 0, 2, 0, 0, 9, 0))
+    lost = named_fields(Op.FREE, (0, 0, (1 << 64) - 2, 0, 1, 0, 0, 2, 0, 0, 9, 0))
     assert lost[2].text == "-2"
-    assert lost[7].text == "nothing"
-    assert lost[9].text == "a message that the specification does not have"
+    assert lost[8].text == "nothing"
+    assert lost[10].text == "a message that the specification does not have"
 
 
 def test_a_panic_ends_the_machine() -> None:
@@ -114,7 +114,7 @@ def test_a_panic_ends_the_machine() -> None:
         pc.boot(0, 64)
         assert pc.panics() == 0
 
-    assert recorded(body).steps[2].expected == (0, 0, 0, 0, 0, 1, 1, 3, 5)
+    assert recorded(body).steps[2].expected == (0, 0, 0, 0, 0, 1, 0, 1, 3, 5)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,9 @@ def test_a_panic_ends_the_machine() -> None:
         (lambda pc: pc.boot(9, 8), "memory ends at page 8"),
         (lambda pc: pc.boot(0, 8, failing_allocation=3), "failing_allocation is 0, 1 or 2"),
         (lambda pc: pc.boot(0, 1 << 41), "page 2199023255552 is not in 0 to 0xffffffffff"),
-        (lambda pc: pc.boot(0, UINT_MAX), "4194304 pages are tracked at the most"),
+        (lambda pc: pc.boot(0, UINT_MAX), "4194304 pages can be tracked"),
+        (lambda pc: pc.boot(0, 1 << 16, failing_allocation=2), "32768 pages can be tracked"),
+        (lambda pc: (pc.boot(5, 9), pc.running(5)), "4 states come after"),
         (lambda pc: (pc.boot(5, 5), pc.check(5)), "tracking is off"),
         (lambda pc: (pc.boot(5, 5), pc.validate_all()), "tracking is off"),
         (lambda pc: (pc.boot(5, 5), pc.flip("primary", 5)), "tracking is off"),

@@ -83,7 +83,7 @@ def test_ours_refuses_what_the_specification_lets_pass(
     """CONFORMING off: the one difference is a span of which bitmap_size() wraps."""
     off = ("IS_ENABLED(CONFIG_DEBUG_PAGE_CONSISTENCY_CONFORMING)", "false")
     result = run_with(*off, "--pyargs", "pytest_pageconsistency.checker_conformance")
-    result.assert_outcomes(passed=258, failed=1)
+    result.assert_outcomes(passed=263, failed=1)
     result.stdout.fnmatch_lines(
         [
             "disagreement: um: kernel and oracle disagree at step 1 of 1, "

@@ -56,7 +56,7 @@ def test_the_shipped_suite_in_one_session(pytester: pytest.Pytester, run_pytest:
 
 def cases_of(arch: str) -> int:
     """In both shipped suites; some are of 64-bit targets alone."""
-    return 498 + 259 - (WIDE if ABIS[arch][0] == 32 else 0)
+    return 498 + 264 - (WIDE if ABIS[arch][0] == 32 else 0)
 
 
 def test_workers_share_one_boot_of_each(pytester: pytest.Pytester, run_pytest: Any) -> None:

@@ -40,7 +40,7 @@ def test_the_shipped_suite(
     )
     suites = ("pytest_pageconsistency.conformance", "pytest_pageconsistency.checker_conformance")
     suite = pytester.runpytest_subprocess("--pyargs", *suites, *options)
-    suite.assert_outcomes(passed=498 + 259)
+    suite.assert_outcomes(passed=498 + 264)
     recorded = pytester.runpytest_subprocess(*options)
     recorded.assert_outcomes(passed=4)
     artifacts = pytester.path / "artifacts" / arch

@@ -5,6 +5,7 @@
 #ifndef _PC_CHECKER_STEPS_H
 #define _PC_CHECKER_STEPS_H
 
+#include <linux/errno.h>
 #include <linux/string.h>
 
 #include "pc_dual_bitmap.h"
@@ -33,9 +34,11 @@ static void pc_make_call(void *data)
 	switch (call->op) {
 	case PC_ALLOC:
 		checker->alloc(pc_page(call->pfn), call->order);
+		call->result = 0;
 		break;
 	case PC_FREE:
 		checker->free(pc_page(call->pfn), call->order);
+		call->result = 0;
 		break;
 	case PC_CHECK:
 		call->result = checker->check_page(pc_page(call->pfn));
@@ -66,6 +69,9 @@ static void pc_report_events(struct pc_case *c, unsigned int n,
 		pc_word(c, n, event.kind, *expected++);
 		pc_word(c, n, event.number, *expected++);
 	}
+	for (; i < pc_machine.events && i < PC_EVENTS_KEPT; i++)
+		pr_info("one event more: %d of %llu\n", pc_machine.event[i].kind,
+			pc_machine.event[i].number);
 }
 
 /* A dead kernel's counters are nobody's: no change is reported of them. */
@@ -76,6 +82,7 @@ static void pc_observe_call(struct pc_case *c, unsigned int n,
 	unsigned int panics = pc_machine.panics;
 
 	pc_machine.events = 0;
+	pc_machine.warnings = 0;
 	pc_read_stats(&before);
 	pc_call(pc_make_call, &call);
 	pc_read_stats(&after);
@@ -91,7 +98,10 @@ static void pc_observe_call(struct pc_case *c, unsigned int n,
 	pc_word(c, n, after.alloc_count - before.alloc_count, expected[3]);
 	pc_word(c, n, after.free_count - before.free_count, expected[4]);
 	pc_word(c, n, panics, expected[5]);
-	pc_report_events(c, n, expected + 6);
+	/* Whether a message that only tells is a warning is not specified. */
+	pc_word(c, n, call.op == PC_ALLOC || call.op == PC_FREE ?
+		      pc_machine.warnings : 0, expected[6]);
+	pc_report_events(c, n, expected + 7);
 }
 
 static bool pc_is_zero(const unsigned long *words, unsigned int nbits)
@@ -128,6 +138,15 @@ static void pc_name_copies(struct pc_case *c, struct dual_bitmap *db,
 	pc_swap_copies(c, bitmap);
 }
 
+static void pc_start(void *unused)
+{
+	const struct pc_checker *checker = pc_machine.checker;
+
+	checker->init();
+	if (*checker->initcall)
+		(*checker->initcall)();
+}
+
 /* @more: min_pfn, max_pfn, the failing allocation, a count, what is expected. */
 static bool pc_boot(struct pc_case *c, struct dual_bitmap *db,
 		    unsigned int bitmap, bool panic, const u64 *more,
@@ -154,22 +173,21 @@ static bool pc_boot(struct pc_case *c, struct dual_bitmap *db,
 						 sizeof(unsigned long));
 
 	pc_machine.starting = true;
-	checker->init();
+	pc_call(pc_start, NULL);
 	pc_machine.starting = false;
 	pc_name_copies(c, db, bitmap);
-	if (*checker->initcall)
-		(*checker->initcall)();
 	pc_read_stats(&pc_before);
 
 	pc_word(c, n, *checker->enabled, expected[0]);
 	pc_word(c, n, pc_machine.allocations, expected[1]);
 	pc_word(c, n, pc_machine.bytes[0], expected[2]);
 	pc_word(c, n, pc_machine.bytes[1], expected[3]);
-	pc_word(c, n, pc_machine.frees + pc_machine.wrong_frees * 100,
+	pc_word(c, n, pc_machine.frees + pc_machine.wrong_calls * 100,
 		expected[4]);
 	pc_word(c, n, pc_machine.stats_mode, expected[5]);
 	pc_word(c, n, pc_machine.validate_mode, expected[6]);
-	pc_report_events(c, n, expected + 7);
+	pc_word(c, n, !!pc_machine.remarks, expected[7]);
+	pc_report_events(c, n, expected + 8);
 	/* A checker that is on where it should be off would write anywhere. */
 	if (!expected[0])
 		*checker->enabled = false;
@@ -199,7 +217,11 @@ static bool pc_checker_step(struct pc_case *c, struct dual_bitmap *db,
 			    const struct pc_step *step, const u64 *more,
 			    unsigned int n)
 {
-	struct pc_checker_call call = { .op = (u8)step->head };
+	struct pc_checker_call call = {
+		.op = (u8)step->head,
+		/* Of a call that was never made. */
+		.result = -ENOENT,
+	};
 	struct pc_stats now;
 
 	switch (call.op) {
@@ -207,7 +229,8 @@ static bool pc_checker_step(struct pc_case *c, struct dual_bitmap *db,
 		return pc_boot(c, db, (u32)step->head >> 16,
 			       step->head >> 8 & 0xff, more, n);
 	case PC_RUNNING:
-		pc_machine.state = SYSTEM_RUNNING;
+		/* This one and those that follow it are all of a running system. */
+		pc_machine.state = SYSTEM_RUNNING + step->value;
 		break;
 	case PC_ALLOC:
 	case PC_FREE:

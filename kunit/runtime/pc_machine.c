@@ -2,6 +2,7 @@
 /*
  * See pc_machine.h.
  */
+#include <linux/cache.h>
 #include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -22,6 +23,7 @@
 
 /* Where debugfs would have its directory; nobody looks behind it. */
 #define PC_DIRECTORY	((struct dentry *)ERR_PTR(-ENODEV))
+#define PC_ELSEWHERE	((struct dentry *)ERR_PTR(-ENOENT))
 
 struct pc_machine pc_machine;
 
@@ -29,13 +31,13 @@ struct pc_machine pc_machine;
  * pc_page() - the page structure of a page that is not there
  * @pfn: its number
  *
- * Page structures lie one after the other from address 0 on; none is read.
+ * Page structures lie one after the other, none at address 0; none is read.
  *
  * Return: where it would be.
  */
 struct page *pc_page(unsigned long pfn)
 {
-	return (struct page *)(pfn * sizeof(struct page));
+	return (struct page *)((pfn + 1) * sizeof(struct page));
 }
 
 /**
@@ -46,7 +48,27 @@ struct page *pc_page(unsigned long pfn)
  */
 unsigned long pc_page_to_pfn(const struct page *page)
 {
-	return (unsigned long)page / sizeof(struct page);
+	return (unsigned long)page / sizeof(struct page) - 1;
+}
+
+/**
+ * pc_pfn_valid() - in place of pfn_valid()
+ * @pfn: a page's number
+ *
+ * Return: true: a case may have memory anywhere.
+ */
+bool pc_pfn_valid(unsigned long pfn)
+{
+	return true;
+}
+
+/**
+ * pc_dump_page() - in place of dump_page()
+ * @page: a page structure that is not there
+ * @reason: why it would be printed
+ */
+void pc_dump_page(const struct page *page, const char *reason)
+{
 }
 
 /**
@@ -80,6 +102,8 @@ void *pc_memblock_alloc(phys_addr_t size, phys_addr_t align)
 {
 	unsigned int call = pc_machine.allocations++;
 
+	if (align != SMP_CACHE_BYTES)
+		pc_machine.wrong_calls++;
 	if (call >= PC_ALLOCATIONS)
 		return NULL;
 	pc_machine.bytes[call] = size;
@@ -100,7 +124,7 @@ void pc_memblock_free(void *memory, size_t size)
 	    size == pc_machine.bytes[0])
 		pc_machine.frees++;
 	else
-		pc_machine.wrong_frees++;
+		pc_machine.wrong_calls++;
 }
 
 /**
@@ -112,7 +136,8 @@ void pc_memblock_free(void *memory, size_t size)
  */
 struct dentry *pc_debugfs_create_dir(const char *name, struct dentry *parent)
 {
-	return PC_DIRECTORY;
+	return parent || strcmp(name, "page_consistency") ? PC_ELSEWHERE :
+							    PC_DIRECTORY;
 }
 
 /**
@@ -129,11 +154,15 @@ struct dentry *pc_debugfs_create_file(const char *name, umode_t mode,
 				      struct dentry *parent, void *data,
 				      const struct file_operations *fops)
 {
+	if (parent != PC_DIRECTORY)
+		return PC_ELSEWHERE;
 	if (!strcmp(name, "stats")) {
 		pc_machine.stats = fops;
+		pc_machine.stats_data = data;
 		pc_machine.stats_mode = mode;
 	} else if (!strcmp(name, "validate")) {
 		pc_machine.validate = fops;
+		pc_machine.validate_data = data;
 		pc_machine.validate_mode = mode;
 	}
 
@@ -202,6 +231,7 @@ static void pc_add_event(char *line)
 	if (!strncmp(line, PC_PREFIX, prefix))
 		event.kind = pc_kind_of(line + prefix, &event.number);
 	if (event.kind == PC_EVENT_OTHER) {
+		pc_machine.remarks += pc_machine.starting;
 		if (pc_machine.starting)
 			return;
 		pr_info("the checker says \"%s\"\n", line);
@@ -212,7 +242,7 @@ static void pc_add_event(char *line)
 }
 
 /**
- * pc_message() - in place of printk() and of what WARN() prints
+ * pc_message() - in place of printk()
  * @fmt: the format, with its level if it has one
  */
 void pc_message(const char *fmt, ...)
@@ -223,6 +253,22 @@ void pc_message(const char *fmt, ...)
 	va_start(args, fmt);
 	vscnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
+	pc_add_event(line);
+}
+
+/**
+ * pc_warn() - what WARN() prints
+ * @fmt: the format
+ */
+void pc_warn(const char *fmt, ...)
+{
+	char line[PC_MESSAGE_SIZE];
+	va_list args;
+
+	va_start(args, fmt);
+	vscnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	pc_machine.warnings++;
 	pc_add_event(line);
 }
 
@@ -283,13 +329,14 @@ void pc_call(void (*function)(void *data), void *data)
 		wait_for_completion(&pc_machine.done);
 }
 
-static const char *pc_skip(const char *text, const char *label)
+/* What follows @label, at the start of a line or, with @within, in one. */
+static const char *pc_skip(const char *text, const char *label, bool within)
 {
-	text = skip_spaces(text);
 	if (strncmp(text, label, strlen(label)))
 		return NULL;
+	text += strlen(label);
 
-	return skip_spaces(text + strlen(label));
+	return within || isspace(*text) ? skip_spaces(text) : NULL;
 }
 
 static const char *pc_read_number(const char *text, s64 *number)
@@ -309,23 +356,27 @@ static bool pc_parse_stats(const char *text, struct pc_stats *stats)
 	const struct {
 		const char *label;
 		s64 *number;
+		bool ends_line;
+		bool within;
 	} parts[] = {
-		{ "pages_tracked:", &stats->pages_tracked },
-		{ "alloc_count:", &stats->alloc_count },
-		{ "free_count:", &stats->free_count },
-		{ "violations_detected:", &stats->violations_detected },
-		{ "bitmap_size_bits:", &stats->bitmap_size_bits },
-		{ "pfn_range:", NULL },
-		{ "[", &stats->min_pfn },
-		{ "-", &stats->max_pfn },
-		{ ")", NULL },
+		{ "pages_tracked:", &stats->pages_tracked, true },
+		{ "alloc_count:", &stats->alloc_count, true },
+		{ "free_count:", &stats->free_count, true },
+		{ "violations_detected:", &stats->violations_detected, true },
+		{ "bitmap_size_bits:", &stats->bitmap_size_bits, true },
+		{ "pfn_range:" },
+		{ "[", &stats->min_pfn, false, true },
+		{ "-", &stats->max_pfn, false, true },
+		{ ")\n", NULL, false, true },
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		text = pc_skip(text, parts[i].label);
+		text = pc_skip(text, parts[i].label, parts[i].within);
 		if (text && parts[i].number)
 			text = pc_read_number(text, parts[i].number);
+		if (text && parts[i].ends_line)
+			text = *text == '\n' ? text + 1 : NULL;
 		if (!text)
 			return false;
 	}
@@ -346,9 +397,14 @@ void pc_read_stats(struct pc_stats *stats)
 
 	memset(stats, 0, sizeof(*stats));
 	memset(&file, 0, sizeof(file));
-	if (!pc_machine.stats || pc_machine.stats->read != seq_read ||
-	    pc_machine.stats->open(&inode, &file))
+	if (!pc_machine.stats)
 		return;
+	inode.i_private = pc_machine.stats_data;
+	if (pc_machine.stats->read != seq_read ||
+	    pc_machine.stats->open(&inode, &file)) {
+		pr_err("pc_machine: stats is no file of one seq_file show()\n");
+		return;
+	}
 	seq = file.private_data;
 	seq->buf = text;
 	seq->size = sizeof(text);
@@ -363,7 +419,7 @@ void pc_read_stats(struct pc_stats *stats)
 }
 
 /**
- * pc_write_validate() - write one byte to the debugfs file "validate"
+ * pc_write_validate() - write PC_WRITTEN bytes to the debugfs file "validate"
  *
  * Return: what write() would, -ENOENT if there is no such file.
  */
@@ -375,5 +431,7 @@ long pc_write_validate(void)
 	if (!pc_machine.validate)
 		return -ENOENT;
 
-	return pc_machine.validate->write(&file, NULL, 1, &position);
+	file.private_data = pc_machine.validate_data;
+
+	return pc_machine.validate->write(&file, NULL, PC_WRITTEN, &position);
 }

@@ -43,8 +43,16 @@ struct pc_event {
 	u64 number;
 };
 
+/* In place of a static key; it has the name of the part that holds the state. */
+struct pc_key {
+	bool key;
+};
+
 /* Of one call: a block of pages has two of each page at the most. */
 #define PC_EVENTS_KEPT	4096
+
+/* Bytes that are written to the debugfs file "validate". */
+#define PC_WRITTEN	3
 
 /* Copies of the bitmap, each in memory of its own. */
 #define PC_ALLOCATIONS	2
@@ -59,17 +67,22 @@ struct pc_event {
  * @allocations: calls of memblock_alloc()
  * @bytes: what they asked for
  * @frees: calls of memblock_free() for memory that was handed out
- * @wrong_frees: calls of it for anything else
+ * @wrong_calls: calls of it for anything else, and of memblock_alloc() for
+ *	memory that is not aligned to a cache line
  * @state: system_state
- * @starting: whether page_consistency_init() runs: what it says in other words
- *	than the specified ones it says to people
+ * @starting: whether the checker starts: what it says in other words than the
+ *	specified ones it says to people
+ * @remarks: number of such messages
+ * @warnings: messages of the current call that are of WARN()
  * @panics: calls of panic()
  * @done: the thread of the current call has ended
  * @events: messages of the current call
  * @event: the first ones
  * @stats: the debugfs file, NULL if there is none
+ * @stats_data: what its inode has
  * @stats_mode: its permissions
  * @validate: likewise
+ * @validate_data: likewise
  * @validate_mode: likewise
  */
 struct pc_machine {
@@ -81,16 +94,20 @@ struct pc_machine {
 	unsigned int allocations;
 	u64 bytes[PC_ALLOCATIONS];
 	unsigned int frees;
-	unsigned int wrong_frees;
+	unsigned int wrong_calls;
 	enum system_states state;
 	bool starting;
+	unsigned int remarks;
+	unsigned int warnings;
 	unsigned int panics;
 	struct completion done;
 	unsigned int events;
 	struct pc_event event[PC_EVENTS_KEPT];
 	const struct file_operations *stats;
+	void *stats_data;
 	umode_t stats_mode;
 	const struct file_operations *validate;
+	void *validate_data;
 	umode_t validate_mode;
 };
 
@@ -123,6 +140,8 @@ extern const struct pc_checker pc_checker_panic;
 
 struct page *pc_page(unsigned long pfn);
 unsigned long pc_page_to_pfn(const struct page *page);
+bool pc_pfn_valid(unsigned long pfn);
+void pc_dump_page(const struct page *page, const char *reason);
 phys_addr_t pc_start_of_dram(void);
 phys_addr_t pc_end_of_dram(void);
 void *pc_memblock_alloc(phys_addr_t size, phys_addr_t align);
@@ -132,6 +151,7 @@ struct dentry *pc_debugfs_create_file(const char *name, umode_t mode,
 				      struct dentry *parent, void *data,
 				      const struct file_operations *fops);
 __printf(1, 2) void pc_message(const char *fmt, ...);
+__printf(1, 2) void pc_warn(const char *fmt, ...);
 __printf(1, 2) __noreturn void pc_panic(const char *fmt, ...);
 
 /**

@@ -69,49 +69,44 @@
 #define __ro_after_init
 #define __meminit
 
-/* What it calls when the kernel has booted so far. */
+/* What it calls when the kernel has booted so far, at whatever level. */
 static initcall_t pc_initcall;
 
-#undef __initcall
-#undef core_initcall
-#undef postcore_initcall
-#undef subsys_initcall
-#undef fs_initcall
-#undef device_initcall
-#undef late_initcall
-#undef module_init
-#define PC_INITCALL(function)		static initcall_t pc_initcall = function
-#define __initcall(function)		PC_INITCALL(function)
-#define core_initcall(function)		PC_INITCALL(function)
-#define postcore_initcall(function)	PC_INITCALL(function)
-#define subsys_initcall(function)	PC_INITCALL(function)
-#define fs_initcall(function)		PC_INITCALL(function)
-#define device_initcall(function)	PC_INITCALL(function)
-#define late_initcall(function)		PC_INITCALL(function)
-#define module_init(function)		PC_INITCALL(function)
+#undef __define_initcall
+#define __define_initcall(function, level)				\
+	static initcall_t pc_initcall = function
 
+/* A static key that is only a variable. */
 #undef DECLARE_STATIC_KEY_FALSE
 #undef DEFINE_STATIC_KEY_FALSE
+#undef DEFINE_STATIC_KEY_FALSE_RO
 #undef static_branch_likely
 #undef static_branch_unlikely
 #undef static_branch_enable
 #undef static_branch_disable
+#undef static_branch_inc
 #undef static_key_enabled
-#define DECLARE_STATIC_KEY_FALSE(name)	extern bool name
-#define DEFINE_STATIC_KEY_FALSE(name)	bool name
-#define static_branch_likely(key)	likely(*(key))
-#define static_branch_unlikely(key)	unlikely(*(key))
-#define static_branch_enable(key)	(*(key) = true)
-#define static_branch_disable(key)	(*(key) = false)
-#define static_key_enabled(key)		(*(key))
+#define DECLARE_STATIC_KEY_FALSE(name)	extern struct pc_key name
+#define DEFINE_STATIC_KEY_FALSE(name)	struct pc_key name
+#define DEFINE_STATIC_KEY_FALSE_RO(name) struct pc_key name
+#define static_branch_likely(key_p)	likely((key_p)->key)
+#define static_branch_unlikely(key_p)	unlikely((key_p)->key)
+#define static_branch_enable(key_p)	((key_p)->key = true)
+#define static_branch_disable(key_p)	((key_p)->key = false)
+#define static_branch_inc(key_p)	((key_p)->key = true)
+#define static_key_enabled(key_p)	(((struct pc_key *)(key_p))->key)
 
 #undef system_state
 #define system_state			pc_machine.state
 
 #undef page_to_pfn
 #undef pfn_to_page
-#define page_to_pfn(page)		pc_page_to_pfn(page)
-#define pfn_to_page(pfn)		pc_page(pfn)
+#undef pfn_valid
+#undef dump_page
+#define page_to_pfn			pc_page_to_pfn
+#define pfn_to_page			pc_page
+#define pfn_valid			pc_pfn_valid
+#define dump_page			pc_dump_page
 
 #undef memblock_start_of_DRAM
 #undef memblock_end_of_DRAM
@@ -131,8 +126,12 @@ static initcall_t pc_initcall;
 
 #undef panic
 #undef printk
+#undef printk_once
+#undef printk_ratelimited
 #define panic				pc_panic
 #define printk				pc_message
+#define printk_once			pc_message
+#define printk_ratelimited		pc_message
 
 /* Only what is said counts, every time; there is no trace to be printed. */
 #define PC_WARN(condition, ...)						\
@@ -140,7 +139,7 @@ static initcall_t pc_initcall;
 	bool _pc_warns = !!(condition);					\
 									\
 	if (unlikely(_pc_warns))					\
-		pc_message(__VA_ARGS__);				\
+		pc_warn(__VA_ARGS__);					\
 	unlikely(_pc_warns);						\
 })
 
@@ -180,7 +179,7 @@ static int pc_validate_all(void)
 
 const struct pc_checker PC_CHECKER = {
 	.panics = IS_ENABLED(CONFIG_DEBUG_PAGE_CONSISTENCY_PANIC),
-	.enabled = &page_consistency_enabled,
+	.enabled = &page_consistency_enabled.key,
 	.init = page_consistency_init,
 	.initcall = &pc_initcall,
 	.alloc = pc_alloc,

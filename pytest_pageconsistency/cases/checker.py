@@ -22,11 +22,17 @@ HIGHEST_ORDER = 10
 MOST_PAGES = 1 << 22
 """As many are tracked in a case at the most; each takes two bits of the kernel that is there."""
 
-HIGHEST_PFN = {32: (1 << 18) - 1, 64: (1 << 40) - 1}
-"""By bits per long: the address of such a page fits phys_addr_t, whatever a page's size."""
+MOST_UNUSED_PAGES = 1 << 15
+"""As many pages has a machine whose second allocation fails (PC_UNUSED_WORDS of the runtime)."""
 
-WRITTEN_BYTES = 1
+HIGHEST_PFN = {32: (1 << 18) - 1, 64: (1 << 40) - 1}
+"""By bits per long: the address of such a page fits phys_addr_t, if pages have up to 16 KiB."""
+
+WRITTEN_BYTES = 3
 """What a case writes to the debugfs file `validate`."""
+
+LATER_STATES = 4
+"""Values of enum system_states after SYSTEM_RUNNING (include/linux/kernel.h)."""
 
 
 class CheckerRecorder:
@@ -68,8 +74,10 @@ class CheckerRecorder:
             raise ValueError(f"memory ends at page {max_pfn}, before it starts, at {min_pfn}")
         if failing_allocation not in (0, 1, 2):
             raise ValueError("the checker allocates twice: failing_allocation is 0, 1 or 2")
-        if not failing_allocation and max_pfn - min_pfn in range(MOST_PAGES + 1, UINT_MAX + 1):
-            raise ValueError(f"{MOST_PAGES} pages are tracked at the most: nobody has the memory")
+        # A checker that goes on without a secondary has memory for a primary of that many only.
+        most = MOST_PAGES if failing_allocation == 0 else MOST_UNUSED_PAGES
+        if failing_allocation != 1 and max_pfn - min_pfn in range(most + 1, UINT_MAX + 1):
+            raise ValueError(f"{most} pages can be tracked here at the most, for want of memory")
         model = self._model = PageConsistency(self._recorder.abi, panic=bool(panic))
         start = model.init(min_pfn, max_pfn, failing_allocation)
         values = packed_fields(start)
@@ -78,10 +86,16 @@ class CheckerRecorder:
         self._tape.observe_all(values)
         return start
 
-    def running(self) -> None:
-        """End the boot: system_state becomes SYSTEM_RUNNING."""
+    def running(self, later: int = 0) -> None:
+        """End the boot: system_state becomes SYSTEM_RUNNING, or the `later`th state after it.
+
+        Those are four: halt, power off, restart, suspend.
+        """
+        later = integer(later)
+        if not 0 <= later <= LATER_STATES:
+            raise ValueError(f"{LATER_STATES} states come after SYSTEM_RUNNING, not {later}")
         self._alive().running()
-        self._tape.add(self._head(Op.RUNNING), 0)
+        self._tape.add(self._head(Op.RUNNING), later)
 
     def alloc(self, pfn: int, order: int = 0) -> Change:
         """page_consistency_alloc(): the allocator hands out 2^order pages from `pfn` on."""
@@ -103,7 +117,7 @@ class CheckerRecorder:
         return self._change(Op.VALIDATE_ALL, (), self._checking().validate_all())
 
     def write_validate(self) -> Change:
-        """Write one byte to the debugfs file `validate`: `result` is 1, or -5 (-EIO)."""
+        """Write three bytes to the debugfs file `validate`: `result` is 3, or -5 (-EIO)."""
         change = self._checking().validate_all()
         result = -EIO if change.result else WRITTEN_BYTES
         return self._change(Op.WRITE_VALIDATE, (), change._replace(result=result))

@@ -109,7 +109,7 @@ OPERATIONS = {
     Op.BOOT: Operation(
         ("min_pfn", "max_pfn", "failing_allocation", "panic"), Observes.FIELDS, Start._fields
     ),
-    Op.RUNNING: Operation((), Observes.NOTHING),
+    Op.RUNNING: Operation(("later",), Observes.NOTHING),
     Op.ALLOC: Operation(("pfn", "order"), Observes.FIELDS, Change._fields),
     Op.FREE: Operation(("pfn", "order"), Observes.FIELDS, Change._fields),
     Op.CHECK: Operation(("pfn",), Observes.FIELDS, Change._fields),
@@ -263,7 +263,7 @@ def _checker_contents(
     op: Op, flag: int, value: int, more: array[int]
 ) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     if op is Op.RUNNING:
-        return (), ()
+        return (value,), ()
     if OPERATIONS[op].observes is Observes.COUNT:
         return (), (value,)
     # Of boot() one argument is the flag.

@@ -71,7 +71,7 @@ def test_validation_counts_words(
         assert change.violations == words
         assert change.events == (said,)
         written = pc.write_validate()
-        assert written.result == (-EIO if words else 1)
+        assert written.result == (-EIO if words else 3)
         assert written.violations == words
         assert written.events == (said,)
     assert pc.violations() == 4 * words

@@ -6,10 +6,18 @@ from __future__ import annotations
 import pytest
 
 from pytest_pageconsistency.cases import CheckerRecorder
-from pytest_pageconsistency.checker_conformance.states import END, FIRST, machine
-from pytest_pageconsistency.oracle import Change, PageResult
+from pytest_pageconsistency.checker_conformance.states import (
+    END,
+    FIRST,
+    corrupt_before_alloc,
+    corrupt_before_free,
+    double_alloc,
+    double_free,
+    machine,
+)
+from pytest_pageconsistency.oracle import Change, Event, EventKind, PageResult
 
-NOTHING = Change(0, 0, 0, 0, 0, 0, ())
+NOTHING = Change(0, 0, 0, 0, 0, 0, 0, ())
 
 IGNORED = [
     (FIRST - 1, 0),
@@ -118,5 +126,14 @@ def test_pages_past_4_gigapages(page_consistency: CheckerRecorder) -> None:
     assert page_consistency.boot(first, first + 100).enabled
     assert page_consistency.alloc(256) == NOTHING  # what is left of the first page in 32 bits
     assert page_consistency.alloc(first).tracked == 1
-    assert page_consistency.alloc(first).violations == 1
+    assert page_consistency.alloc(first).events == (double_alloc(first),)
+    page_consistency.running()
+    assert page_consistency.check(256).result == PageResult.NOT_TRACKED
+    assert page_consistency.free(256) == NOTHING
+    page_consistency.flip("secondary", first)
+    assert page_consistency.check(first).events == (Event(EventKind.VIOLATION, first),)
+    assert page_consistency.free(first).events == (corrupt_before_free(first),)
+    assert page_consistency.free(first).events == (double_free(first),)
+    page_consistency.flip("primary", first)
+    assert page_consistency.alloc(first).events[0] == corrupt_before_alloc(first)
     assert page_consistency.stats().min_pfn == first

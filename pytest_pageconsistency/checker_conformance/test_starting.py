@@ -9,8 +9,8 @@ from pytest_pageconsistency.cases import CheckerRecorder
 from pytest_pageconsistency.oracle import UINT_MAX, Change, Event, EventKind, Start, Stats
 from pytest_pageconsistency.target import Target
 
-OFF = Start(0, 0, 0, 0, 0, 0, 0, ())
-NOTHING = Change(0, 0, 0, 0, 0, 0, ())
+OFF = Start(0, 0, 0, 0, 0, 0, 0, 1, ())
+NOTHING = Change(0, 0, 0, 0, 0, 0, 0, ())
 PANIC = pytest.mark.parametrize("panic", [False, True], ids=["warn", "panic"])
 
 WORDS = {1: (1, 1), 32: (1, 1), 33: (2, 1), 64: (2, 1), 65: (3, 2), 100: (4, 2), 4096: (128, 64)}
@@ -27,6 +27,7 @@ def test_a_start(
     assert start.enabled
     assert (start.allocations, start.first_bytes, start.second_bytes) == (2, size, size)
     assert start.freed == 0
+    assert start.remarks == 1
     assert (start.stats_mode, start.validate_mode) == (0o444, 0o200)
     assert start.events == (Event(EventKind.INITIALISED),)
     bitmap = page_consistency.bitmap

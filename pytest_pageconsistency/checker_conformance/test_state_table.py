@@ -72,7 +72,7 @@ def call(page_consistency: CheckerRecorder, row: Row) -> Change:
 def test_without_panic(page_consistency: CheckerRecorder, row: Row) -> None:
     change = call(page_consistency, row)
     assert change.events == tuple(event(PFN) for event in row.events)
-    assert change.violations == len(row.events)
+    assert change.violations == change.warnings == len(row.events)
     assert change.tracked == row.tracked
     assert (change.allocs, change.frees) == ((1, 0) if row.call == "alloc" else (0, 1))
     assert state_of(page_consistency, PFN) == (ALLOCATED if row.call == "alloc" else FREE)
@@ -93,6 +93,13 @@ def test_with_panic(page_consistency: CheckerRecorder, row: Row) -> None:
         assert change.tracked == row.tracked
         assert state_of(pc, PFN) == (ALLOCATED if row.call == "alloc" else FREE)
     assert pc.bitmap.guard()
+
+
+@pytest.mark.parametrize("later", range(5))
+def test_what_comes_after_running_is_running(page_consistency: CheckerRecorder, later: int) -> None:
+    pc = machine(page_consistency)
+    pc.running(later)
+    assert pc.free(PFN).events == (double_free(PFN),)
 
 
 @pytest.mark.parametrize("panic", [False, True])

@@ -119,7 +119,11 @@ def refresh_kernel(request: KernelRequest, jobs: int, progress: Progress) -> Non
     with disk_errors(place.root), hold(place.lock, progress):
         end_orphans(str(place.root))
         own = update_shadow(
-            request.configuration.tree, place.shadow, suite=request.suite, header=request.header
+            request.configuration.tree,
+            place.shadow,
+            suite=request.suite,
+            header=request.header,
+            changed=request.changed,
         )
         make_without_make(Job(request.configuration, place, own, request.suite), jobs, progress)
 

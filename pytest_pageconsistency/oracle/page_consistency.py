@@ -53,6 +53,7 @@ class Change(NamedTuple):
 
     `result` is 0 for alloc() and free(). `panics` is 1 if the kernel died in the call: then the
     first event was its last word, and nobody reads the counters of a dead kernel: they are 0.
+    `warnings` are the messages of alloc() and free() that came from WARN().
     """
 
     result: int
@@ -61,6 +62,7 @@ class Change(NamedTuple):
     allocs: int
     frees: int
     panics: int
+    warnings: int
     events: tuple[Event, ...]
 
 
@@ -69,7 +71,8 @@ class Start(NamedTuple):
 
     `allocations` are its calls of memblock_alloc(), `first_bytes` and `second_bytes` what they
     asked for, `freed` the calls of memblock_free(). `stats_mode` and `validate_mode` are those of
-    the debugfs files, 0 where there are none.
+    the debugfs files, 0 where there are none. `remarks` is 1 if it also said something in words of
+    its own: the range, or that it is disabled.
     """
 
     enabled: int
@@ -79,6 +82,7 @@ class Start(NamedTuple):
     freed: int
     stats_mode: int
     validate_mode: int
+    remarks: int
     events: tuple[Event, ...]
 
 
@@ -134,6 +138,7 @@ class PageConsistency:
         self.allocs = 0
         self.frees = 0
         self._events: list[Event] = []
+        self._warnings = 0
 
     def init(self, min_pfn: int, max_pfn: int, failing_allocation: int = 0) -> Start:
         """page_consistency_init() for memory of the pages [min_pfn, max_pfn).
@@ -154,10 +159,10 @@ class PageConsistency:
         self.bitmap.init()
         self.enabled = True
         initialised = (Event(EventKind.INITIALISED),)
-        return Start(1, 2, size, size, 0, 0o444, 0o200, initialised)
+        return Start(1, 2, size, size, 0, 0o444, 0o200, 1, initialised)
 
-    def running(self) -> None:
-        """The boot is over: system_state becomes SYSTEM_RUNNING."""
+    def running(self, _later: int = 0) -> None:
+        """The boot is over: system_state becomes SYSTEM_RUNNING, or one that comes later."""
         self.booting = False
 
     def alloc(self, pfn: int, order: int) -> Change:
@@ -190,12 +195,12 @@ class PageConsistency:
 
     def _observed(self, call: Callable[[], int]) -> Change:
         violations, tracked, allocs, frees = self.violations, self.tracked, self.allocs, self.frees
-        self._events = []
+        self._events, self._warnings = [], 0
         try:
             result = call()
         except _Panic:
             self.dead = True
-            return Change(0, 0, 0, 0, 0, 1, tuple(self._events))
+            return Change(0, 0, 0, 0, 0, 1, 0, tuple(self._events))
         return Change(
             result=int(result),
             violations=self.violations - violations,
@@ -203,6 +208,7 @@ class PageConsistency:
             allocs=self.allocs - allocs,
             frees=self.frees - frees,
             panics=0,
+            warnings=self._warnings,
             events=tuple(self._events),
         )
 
@@ -262,10 +268,11 @@ class PageConsistency:
         self._events.append(Event(kind, pfn))
         if self.panic:
             raise _Panic
+        self._warnings += 1
 
 
 def _off(
     *, allocations: int = 0, first_bytes: int = 0, second_bytes: int = 0, freed: int = 0
 ) -> Start:
     """The feature stays off."""
-    return Start(0, allocations, first_bytes, second_bytes, freed, 0, 0, ())
+    return Start(0, allocations, first_bytes, second_bytes, freed, 0, 0, 1, ())
