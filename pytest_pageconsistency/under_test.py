@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_pageconsistency.kernel.shadow import CHECKER, CHECKER_HEADER, HEADER
+from pytest_pageconsistency.kernel.source_file import read_source
 from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.resources import kunit_directory
 from pytest_pageconsistency.verdict import Kind, TargetError
@@ -57,28 +58,29 @@ def find_checker(tree: Tree, given: Path | None) -> CheckerUnderTest:
     """The checker under test: the C file that was given, else the tree's, else ours.
 
     Its header is the tree's where that has a checker, else ours. TargetError (CONFIG_ERROR) for a
-    tree that has a C file and no header.
+    tree that has one of both files: ours must not pass for a checker that we did not find.
     """
     theirs, header = _in_tree(tree, CHECKER), _in_tree(tree, CHECKER_HEADER)
-    if theirs is not None and header is None:
-        message = f"{theirs.path} is there without {CHECKER_HEADER}: give a tree with both or none"
+    if (theirs is None) is not (header is None):
+        present, absent = (CHECKER, CHECKER_HEADER) if theirs else (CHECKER_HEADER, CHECKER)
+        message = f"{tree.path} has {present} and no {absent}: give a tree with both or none"
         raise TargetError(Kind.CONFIG_ERROR, message)
-    if theirs is None or header is None:
-        theirs, header = _ours(CHECKER), _ours(CHECKER_HEADER)
+    theirs, header = theirs or _ours(CHECKER), header or _ours(CHECKER_HEADER)
     return CheckerUnderTest(_given(given, "checker") if given else theirs, header)
 
 
 def _given(path: Path, what: str) -> UnderTest:
-    try:
-        return UnderTest("given", path, path.read_bytes())
-    except OSError as error:
-        message = f"cannot read the {what} {path}: {error.strerror}"
-        raise TargetError(Kind.CONFIG_ERROR, message) from error
+    content = read_source(path)
+    if content is None:
+        message = f"the {what} {path} is not there any more: give it again"
+        raise TargetError(Kind.CONFIG_ERROR, message)
+    return UnderTest("given", path, content)
 
 
 def _in_tree(tree: Tree, name: str) -> UnderTest | None:
     path = tree.path / name
-    return UnderTest("tree", path, path.read_bytes()) if path.is_file() else None
+    content = read_source(path)
+    return UnderTest("tree", path, content) if content is not None else None
 
 
 def _ours(name: str) -> UnderTest:

@@ -35,6 +35,11 @@ VIOLATION = (
     '\tpr_err("Consistency violation for PFN %lu\\n", pfn);\n'
 )
 
+PFN = "unsigned long pfn = page_to_pfn(page);"
+PR_DISABLED = (
+    '\t\tpr_warn("Cannot track PFN range [%lu-%lu), disabled\\n",\n\t\t\tstart_pfn, end_pfn);\n'
+)
+
 CHECKER_MUTANTS = [
     # What is a violation, and what it leads to
     Mutant("violations are not counted", COUNTED, ""),
@@ -43,7 +48,11 @@ CHECKER_MUTANTS = [
     Mutant("alloc does not check", CHECK_ALLOC, ""),
     Mutant("free does not check", CHECK_FREE, ""),
     Mutant("alloc calls itself free", CHECK_ALLOC, CHECK_FREE),
-    Mutant("alloc checks afterwards", f"{CHECK_ALLOC}\t{SET}", f"\tif (0) {{}}\n\t{SET}"),
+    Mutant(
+        "alloc checks afterwards",
+        f"{CHECK_ALLOC}\t{SET}\n\t\treturn true;\n",
+        f"\tbool taken = !{SET[5:-1]};\n\n{CHECK_ALLOC}\tif (taken)\n\t\treturn true;\n",
+    ),
     Mutant("free sets the bit", CLEAR, CLEAR.replace("_clear", "_set")),
     Mutant("alloc clears the bit", SET, SET.replace("_set", "_clear")),
     Mutant("alloc takes each page for new", SET, SET.replace("if (!", "if (1 || ")),
@@ -86,9 +95,7 @@ CHECKER_MUTANTS = [
         ALLOC_LOOP,
         ALLOC_LOOP.replace("1UL << order;", "(1UL << order) - 1;"),
     ),
-    Mutant(
-        "free goes backwards and too far", FREE_LOOP, FREE_LOOP.replace("i = 0; i <", "i = 0; i <=")
-    ),
+    Mutant("free goes one page too far", FREE_LOOP, FREE_LOOP.replace("i = 0; i <", "i = 0; i <=")),
     Mutant("alloc is never ignored", IGNORES, "", 1, 2),
     # Counters
     Mutant("pages_tracked counts pages", "atomic64_add(taken, ", "atomic64_add(1UL << order, "),
@@ -164,4 +171,39 @@ CHECKER_MUTANTS = [
     ),
     Mutant("stats are writable", '"stats", 0444', '"stats", 0644'),
     Mutant("anybody may validate", '"validate", 0200', '"validate", 0222'),
+    # What else the specification says
+    Mutant("running is one state", RUNNING, RUNNING.replace(">=", "==")),
+    Mutant(
+        "suspended is not running",
+        RUNNING,
+        f"{RUNNING[:-1]} &&\n\t    system_state != SYSTEM_SUSPEND)",
+    ),
+    Mutant("a write writes one byte", "\treturn count;", "\treturn 1;"),
+    Mutant("alloc's page is 32 bits", PFN, PFN.replace("long", "int"), 1, 3),
+    Mutant("free's page is 32 bits", PFN, PFN.replace("long", "int"), 2, 3),
+    Mutant("check_page's page is 32 bits", PFN, PFN.replace("long", "int"), 3, 3),
+    Mutant(
+        "DOUBLE-FREE names 32 bits",
+        DOUBLE_FREE,
+        DOUBLE_FREE.replace("%lu", "%u").replace(", pfn", ", (u32)pfn"),
+    ),
+    Mutant("debugfs has another directory", '"page_consistency", NULL', '"page_check", NULL'),
+    Mutant("files in debugfs' root", '"stats", 0444, directory', '"stats", 0444, NULL'),
+    Mutant(
+        "stats has one line",
+        '%lld\\n",\n\t\t   atomic64_read(&alloc_count)',
+        '%lld",\n\t\t   atomic64_read(&alloc_count)',
+    ),
+    Mutant("no space in stats", '"free_count:          %lld', '"free_count:%lld'),
+    Mutant("off in silence", PR_DISABLED, ""),
+    Mutant(
+        "violations are printed",
+        'WARN(1, pr_fmt("%pV\\n"), &message)',
+        'printk(KERN_ERR pr_fmt("%pV\\n"), &message)',
+    ),
+    Mutant(
+        "bitmaps are not aligned",
+        "secondary = memblock_alloc(bytes, SMP_CACHE_BYTES)",
+        "secondary = memblock_alloc(bytes, 1)",
+    ),
 ]

@@ -114,6 +114,19 @@ def test_a_head_start_calls_neither_make_nor_the_kernel(built: KernelRequest) ->
     assert steps(changed(built, header=b"/* other */\n")) == ALL
 
 
+def test_a_head_start_leaves_files_of_the_tree_as_the_session_had_them(
+    built: KernelRequest,
+) -> None:
+    request = changed(built, changed={"mm/page_consistency.c": b"/* checker */\n"})
+    steps(request)
+    file = place(request) / "shadow/mm/page_consistency.c"
+    before = file.stat().st_mtime_ns
+    refresh_kernel(request, 1, SilentProgress())
+    assert file.read_bytes() == b"/* checker */\n"
+    assert file.stat().st_mtime_ns == before
+    assert steps(request) == ["exec"]
+
+
 def test_a_head_start_waits_for_nobody(built: KernelRequest) -> None:
     with FileLock(place(built) / "lock"), pytest.raises(Cancelled, match="another session"):
         refresh_kernel(built, 1, Wordless())

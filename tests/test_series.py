@@ -206,7 +206,7 @@ def test_a_file_that_is_gone(tree: Path) -> None:
 def test_an_enormous_file_is_not_read(tree: Path) -> None:
     with (tree / "mm/page_alloc.c").open("wb") as file:
         file.truncate(1 << 34)
-    assert failure(tree).endswith("is too large for a kernel source: give another tree")
+    assert failure(tree).endswith("is too large for a kernel source: give another one")
 
 
 def test_the_steps_end_with_the_files(tree: Path) -> None:

@@ -74,6 +74,7 @@ static initcall_t pc_initcall;
 
 #undef __define_initcall
 #define __define_initcall(function, level)				\
+	static_assert(sizeof(#level));					\
 	static initcall_t pc_initcall = function
 
 /* A static key that is only a variable. */

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_pageconsistency.kernel.insertion import Insertion, defines, insert
+from pytest_pageconsistency.kernel.source_file import read_source
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 DUAL_BITMAP = "include/linux/dual_bitmap.h"
@@ -20,7 +21,6 @@ KCONFIG_TEXT = "mm/Kconfig.page_consistency"
 """In kunit/: the entries for the tree's mm/Kconfig.debug."""
 
 _INCLUDE = "#include <linux/page_consistency.h>"
-_SIZE_LIMIT = 16 << 20
 
 _HOOKS = (
     Insertion(
@@ -179,14 +179,7 @@ def _has(tree: Path, path: str, text: str) -> bool:
 
 def _read(tree: Path, path: str) -> str:
     """A file's text, empty if there is none; bytes that are no UTF-8 survive."""
-    try:
-        with (tree / path).open("rb") as file:
-            content = file.read(_SIZE_LIMIT + 1)
-    except FileNotFoundError:
-        content = b""
-    if len(content) > _SIZE_LIMIT:
-        message = f"{tree / path} is too large for a kernel source: give another tree"
-        raise TargetError(Kind.CONFIG_ERROR, message)
+    content = read_source(tree / path) or b""
     return content.decode("utf-8", "surrogateescape")
 
 

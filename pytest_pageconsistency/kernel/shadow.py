@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
+from pytest_pageconsistency.kernel.source_file import read_source
 from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.verdict import Kind, TargetError
 
@@ -83,7 +84,7 @@ def update_shadow(
     _put(plan, SUITE_DIRECTORY, _Directory(dict(suite), ours=True))
     # kunit.py finds the root of the kernel through the real path of its own file.
     _put(plan, "tools/testing/kunit", _copy(tree.path / "tools/testing/kunit"))
-    text = header if header is not None else changed.get(HEADER, _content(tree.path / HEADER))
+    text = header if header is not None else changed.get(HEADER, read_source(tree.path / HEADER))
     if text is not None:
         # The tree's own is copied too: a link back to an older file is no news to make.
         _put(plan, HEADER, text)
@@ -118,19 +119,12 @@ def _put(plan: _Directory, path: str, node: _Node) -> None:
 
 def _extended(path: Path, content: bytes | None, line: str) -> bytes:
     """The content of the tree's file at `path`, or the one given instead, and the line."""
-    content = _content(path) if content is None else content
+    content = read_source(path) if content is None else content
     if content is None:
         message = f"{path} is missing: give a complete kernel tree"
         raise TargetError(Kind.CONFIG_ERROR, message)
     end = b"" if content.endswith(b"\n") else b"\n"
     return content + end + line.encode()
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
 
 
 def _copy(directory: Path) -> _Directory:
