@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_pageconsistency.cases import Program
-from pytest_pageconsistency.collector import PausedCollector
 from pytest_pageconsistency.crosscheck import CaseResult
+from pytest_pageconsistency.garbage import no_garbage_collected
 from pytest_pageconsistency.items import MARK_ERROR, case_arch, cases_by_arch
 from pytest_pageconsistency.kernel.tree import Tree, find_tree
 from pytest_pageconsistency.memory import Memory, memories
@@ -32,7 +32,6 @@ class Batch:
     """
 
     workshop: Workshop
-    collector: PausedCollector
     architectures: list[str] = field(default_factory=list)
     runs_ahead: bool = False
     _targets: dict[str, Target | Exception] = field(default_factory=dict)
@@ -101,7 +100,6 @@ class Batch:
 
     def close(self) -> None:
         """End what runs, and remember what was recorded."""
-        self.collector.resume()
         self.workshop.close()
         for arch, found in self._memories.items():
             recording = self._recordings.get(arch, Recording())
@@ -125,6 +123,13 @@ class Batch:
         if self._begun:
             return
         self._begun = True
+        # What was recorded lives as long as the session.
+        with no_garbage_collected():
+            orders, failures = self._planned(items)
+        self.workshop.begin(orders, failures)
+
+    def _planned(self, items: Sequence[pytest.Item]) -> tuple[list[Order], list[Failure]]:
+        """What is to be built for the cases among `items`, and why some of it cannot be."""
         orders, failures = [], []
         cases = cases_by_arch(items)
         for arch, target in self.targets(list(cases)).items():
@@ -135,9 +140,7 @@ class Batch:
                 recording = self.recording(items, target)
                 if recording.programs:
                     orders.append(_order(target, recording, cases[arch]))
-        # What was collected and recorded lives as long as the session.
-        self.collector.resume()
-        self.workshop.begin(orders, failures)
+        return orders, failures
 
     def is_ready(self, arch: str) -> bool:
         """Whether nobody needs to wait for the kernel of an architecture any more.

@@ -11,7 +11,6 @@ import pytest
 from pytest_pageconsistency import options
 from pytest_pageconsistency.artifacts import clear_artifacts, unwritable
 from pytest_pageconsistency.batch import Batch
-from pytest_pageconsistency.collector import PausedCollector
 from pytest_pageconsistency.head_start import HeadStart
 from pytest_pageconsistency.items import MARK_ERROR, arch_of, is_case
 from pytest_pageconsistency.outcomes import ARCH_PROPERTY, OutcomeLog
@@ -22,7 +21,7 @@ from pytest_pageconsistency.workers import given_architectures, is_worker, share
 from pytest_pageconsistency.workshop import Outputs, Workshop
 
 
-def open_batch(config: pytest.Config, ahead: HeadStart | None, collector: PausedCollector) -> Batch:
+def open_batch(config: pytest.Config, ahead: HeadStart | None) -> Batch:
     """What the session's cases share, with the chosen architectures and no earlier results.
 
     pytest.UsageError for options that make no sense in this tree, and for results that stay.
@@ -37,13 +36,12 @@ def open_batch(config: pytest.Config, ahead: HeadStart | None, collector: Paused
         workshop = Workshop(
             options.settings(config), outputs, lambda board: open_display(config, board), ahead
         )
-        batch = Batch(workshop, collector)
+        batch = Batch(workshop)
         choose_architectures(config, batch)
         if outputs.artifacts is not None and not is_worker(config):
             config.pluginmanager.register(OutcomeLog(outputs.artifacts))
             forget_results(outputs.artifacts, batch.architectures)
     except BaseException:
-        collector.resume()
         if (opened := workshop or ahead) is not None:
             opened.close()
         raise

@@ -88,10 +88,10 @@ def record_item(item: pytest.Function, target: Target) -> Program | None:
     return program
 
 
-def run_body(item: pytest.Function, recorder: Recorder, target: Target) -> None:
-    """Run the body of a plain case against the oracle; raises what that raises."""
+def run_body(item: pytest.Function, recorder: Recorder, target: Target) -> object:
+    """Run the body of a plain case against the oracle; returns and raises what that does."""
     body = item.function if item.cls is None else getattr(item.cls(), item.originalname)
-    body(**_arguments(item, recorder, target))
+    return body(**_arguments(item, recorder, target))
 
 
 def _will_run(item: pytest.Item) -> bool:
@@ -121,7 +121,19 @@ def is_plain(item: pytest.Function) -> bool:
     if not is_case(item):
         return False
     fixtures = set(item.fixturenames) - direct_parameters(item).keys()
-    return fixtures <= {CASE_FIXTURE, CHECKER_FIXTURE, TARGET_FIXTURE, "request"}
+    known = item._fixtureinfo.name2fixturedefs
+    is_overridden = any(len(known.get(name, ())) > 1 for name in fixtures)
+    ours = {CASE_FIXTURE, CHECKER_FIXTURE, TARGET_FIXTURE, "request"}
+    return fixtures <= ours and not is_overridden and _is_as_declared(item)
+
+
+def _is_as_declared(item: pytest.Function) -> bool:
+    """Whether nobody has put another class, or another body, in an item's place."""
+    module = item.getparent(pytest.Module)
+    place = item.cls or (module.obj if module else None)
+    return type(item) is pytest.Function and item.function is getattr(
+        place, item.originalname, None
+    )
 
 
 def _arguments(item: pytest.Function, recorder: Recorder, target: Target) -> dict[str, Any]:

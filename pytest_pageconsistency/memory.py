@@ -11,14 +11,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import pickle
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_pageconsistency.cases import Program
+from pytest_pageconsistency.cases import Program, dump_programs, load_programs
 from pytest_pageconsistency.kernel.files import signature
+from pytest_pageconsistency.oracle import Abi
 from pytest_pageconsistency.target import Target
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
@@ -33,6 +33,7 @@ class Memory:
 
     path: Path
     stamp: bytes
+    abi: Abi
 
     def recall(self) -> dict[str, Program]:
         """The programs by pytest id; none if the file, or what it depends on, was another one."""
@@ -41,15 +42,16 @@ class Memory:
         except OSError:
             return {}
         digest, packed = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
-        # Only what we wrote ourselves, to its end and for this stamp, reaches pickle.
         if digest != self._digest(packed):
             return {}
-        found: dict[str, Program] = pickle.loads(packed)  # noqa: S301  # ours, see above
-        return found
+        try:
+            return load_programs(packed, self.abi)
+        except ValueError:
+            return {}
 
     def keep(self, programs: Mapping[str, Program]) -> None:
         """Remember these as well; nobody needs it but for speed."""
-        packed = pickle.dumps({**self.recall(), **programs}, pickle.HIGHEST_PROTOCOL)
+        packed = dump_programs({**self.recall(), **programs}.values())
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,7 @@ def memories(cache: Path, target: Target, files: Collection[Path]) -> dict[Path,
     for file in files:
         name = hashlib.sha256(f"{target}\n{file}".encode()).hexdigest()[:24]
         stamp = hashlib.sha256(shared + repr(signature(str(file))).encode()).digest()
-        found[file] = Memory(cache / "programs" / name, stamp)
+        found[file] = Memory(cache / "programs" / name, stamp, target.abi)
     return found
 
 

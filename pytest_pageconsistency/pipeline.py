@@ -43,6 +43,8 @@ class Plan:
     checker: CheckerUnderTest
     suite: Suite
     request: KernelRequest
+    identity: Mapping[str, str]
+    """What the kernel is built from beside the suite."""
     reused: bool
     """Whether the suite is one that the place was built with before."""
 
@@ -89,7 +91,7 @@ def make_plan(
         machine=architecture.elf_machine or None,
         functions=suite.functions,
     )
-    return Plan(target, header, checker, suite, request, reused is not None)
+    return Plan(target, header, checker, suite, request, identity, reused is not None)
 
 
 def carry_out(plan: Plan, cores: Cores, progress: Progress, turn: int = 0) -> KernelRun:

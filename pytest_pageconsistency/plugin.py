@@ -60,7 +60,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing running and nothing behind."""
     try:
         if (batch := config.stash.get(_BATCH, None)) is not None:
+            from pytest_pageconsistency.garbage import thaw
+
             batch.close()
+            thaw()
     finally:
         if (workers := config.stash.get(_WORKERS, None)) is not None:
             workers.close()
@@ -71,6 +74,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Before anything is collected, find out what was asked for, and forget earlier results."""
     if options.ask_for_kernels(session.config):
         _opened(session.config)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect without looking for garbage: what is collected lives as long as the session."""
+    if _BATCH not in session.config.stash:
+        return (yield)
+    from pytest_pageconsistency.garbage import no_garbage_collected
+
+    with no_garbage_collected():
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -255,12 +269,9 @@ def kunit_suite(request: pytest.FixtureRequest, kunit_target: Target) -> str:
 def _opened(config: pytest.Config) -> Batch:
     """What the session's cases share; it is there once anybody has asked for it."""
     if _BATCH not in config.stash:
-        from pytest_pageconsistency.collector import PausedCollector
-
-        collector = PausedCollector()
         # First of all: what follows takes a tenth of a second to import.
         ahead = options.head_start(config)
         from pytest_pageconsistency.collection import open_batch
 
-        config.stash[_BATCH] = open_batch(config, ahead, collector)
+        config.stash[_BATCH] = open_batch(config, ahead)
     return config.stash[_BATCH]

@@ -85,7 +85,7 @@ def needs_no_more(item: pytest.Function, nextitem: pytest.Item | None) -> bool:
         return False
     standing = list(item.session._setupstate.stack)
     chain = nextitem.listchain() if nextitem else []
-    return standing == chain[: len(standing)]
+    return standing == item.listchain()[:-1] == chain[: len(standing)]
 
 
 def _passed_reports(item: pytest.Item, start: float, stop: float) -> list[pytest.TestReport]:

@@ -10,13 +10,16 @@ one takes other steps, all are recorded anew, and a kernel is made for what they
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from _pytest.runner import runtestprotocol
+from _pytest.threadexception import thread_exceptions
+from _pytest.unraisableexception import unraisable_exceptions
 from _pytest.warnings import catch_warnings_for_item
 
 from pytest_pageconsistency.batch import Batch
@@ -60,7 +63,7 @@ class _Held:
             return False
         try:
             result = batch.case_result(self.item)
-        except Exception:  # its second run will raise it, in its own name
+        except (Exception, pytest.fail.Exception):  # its second run will raise it, in its own name
             return False
         return result is not None and result.verdict.passed
 
@@ -130,12 +133,26 @@ def _own_run(batch: Batch, item: pytest.Function) -> None:
     """Run a case's body, and check its steps; raises what either raises."""
     target = batch.target(case_arch(item))
     recorder = Recorder(target.abi)
+    others = [len(queue) for queue in _unheard(item.config)]
     try:
-        run_body(item, recorder, target)
+        returned = run_body(item, recorder, target)
     except Exception:
         check_memory(batch, item, recorder.program(item.nodeid))
         raise
-    check_steps(batch, item, recorder.program(item.nodeid))
+    raised = False
+    for queue, before in zip(_unheard(item.config), others, strict=True):
+        while len(queue) > before:
+            queue.pop()  # it comes again, when pytest listens
+            raised = True
+    if returned is None and not raised:
+        check_steps(batch, item, recorder.program(item.nodeid))
+    # Else pytest has a word to say of it, in another run.
+
+
+def _unheard(config: pytest.Config) -> tuple[deque[Any], deque[Any]]:
+    """What threads, and objects that died, have raised and pytest has not told of yet."""
+    stash = config.stash
+    return stash.get(thread_exceptions, deque()), stash.get(unraisable_exceptions, deque())
 
 
 def _run_in_full(
@@ -211,7 +228,8 @@ def may_run_ahead(config: pytest.Config) -> bool:
     looks_on = ("usepdb", "setuponly", "setupshow", "setupplan", "trace")
     if hasattr(config, "workerinput") or any(getattr(options, name, False) for name in looks_on):
         return False
-    if options.capture == "no" or config.getini("log_cli"):
+    has_logging = config.pluginmanager.hasplugin("logging")
+    if not has_logging or getattr(options, "capture", "no") == "no" or config.getini("log_cli"):
         return False
     ours = (__name__.rpartition(".")[0], "_pytest")
     return all(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,27 +43,35 @@ class Leadership:
 
 @dataclass(frozen=True, repr=False)
 class Published:
-    """A run, and the suite that was in its kernel: without its cases, of which `built` tells."""
+    """A run, and the suite that was in its kernel: without its cases, of which `built` tells.
+
+    `identity` is what else the kernel was built from.
+    """
 
     run: KernelRun
     suite: Suite
     built: frozenset[BuiltCase]
+    identity: Mapping[str, str]
 
-    def suite_of(self, planned: Suite) -> Suite:
+    def suite_of(self, planned: Suite, identity: Mapping[str, str]) -> Suite:
         """The suite that is judged by a worker which `planned` one for the same kernel.
 
-        The place may have held another one then. Cases that are not those in the kernel keep the
-        build id that was planned, and will not pass.
+        The place may have held another one then. Cases that are not those in the kernel, or were
+        planned for sources that were edited meanwhile, keep the build id that was planned, and will
+        not pass.
         """
-        if not self.built.issuperset(map(built_case, planned.cases)):
+        are_built = self.built.issuperset(map(built_case, planned.cases))
+        if not are_built or identity != self.identity:
             return planned
         return replace(self.suite, cases=planned.cases)
 
 
-def publish_run(directory: Path, arch: str, run: KernelRun, suite: Suite) -> None:
+def publish_run(
+    directory: Path, arch: str, run: KernelRun, suite: Suite, identity: Mapping[str, str]
+) -> None:
     """Let the other workers have the run of a target's kernel."""
     built = frozenset(map(built_case, suite.cases))
-    publish(directory, arch, Published(run, replace(suite, cases=()), built))
+    publish(directory, arch, Published(run, replace(suite, cases=()), built, identity))
 
 
 def publish(directory: Path, arch: str, outcome: Published | Verdict) -> None:

@@ -261,13 +261,13 @@ class Workshop:
             return plan, carry_out(plan, cores, progress, turn)
         if not self._leads or is_published(shared, arch):
             found = published(shared, arch, progress)
-            return replace(plan, suite=found.suite_of(plan.suite)), found.run
+            return replace(plan, suite=found.suite_of(plan.suite, plan.identity)), found.run
         try:
             run = carry_out(plan, cores, progress, turn)
         except (OSError, TargetError) as error:
             publish(shared, arch, _as_target_error(error).verdict)
             raise
-        publish_run(shared, arch, run, plan.suite)
+        publish_run(shared, arch, run, plan.suite, plan.identity)
         return plan, run
 
     def _note(self, failure: Failure) -> None:

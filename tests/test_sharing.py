@@ -67,18 +67,20 @@ def test_what_a_worker_planned_otherwise_is_judged_by_the_leaders_suite(tmp_path
     """Unless its cases are others: these keep a build id that no kernel reports."""
     cases = programs()
     led = make_suite(cases, UM, {"header": "a"})
-    publish_run(tmp_path, "um", cast("KernelRun", None), led)
+    publish_run(tmp_path, "um", cast("KernelRun", None), led, {"header": "a"})
     found = published(tmp_path, "um", QUIET)
     planned = make_suite(cases[:1], UM, {"header": "a"})
     assert planned.build_id != led.build_id
-    suite = found.suite_of(planned)
+    suite = found.suite_of(planned, {"header": "a"})
     assert (suite.build_id, suite.files, suite.functions, suite.cases) == (
         led.build_id, led.files, led.functions, planned.cases
     )  # fmt: skip
     other = make_suite(
         [record(lambda d: d(64).set(1), UM.abi, cases[0].case_id)], UM, {"header": "a"}
     )
-    assert found.suite_of(other) is other
+    assert found.suite_of(other, {"header": "a"}) is other
+    # Edited since the leader planned.
+    assert found.suite_of(planned, {"header": "b"}) is planned
 
 
 def test_a_leader_that_is_gone_without_a_word_is_no_pass(tmp_path: Path) -> None:

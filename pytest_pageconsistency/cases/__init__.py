@@ -7,6 +7,7 @@ from pytest_pageconsistency.cases.program import Program
 from pytest_pageconsistency.cases.recorder import BitmapRecorder, Recorder, record
 from pytest_pageconsistency.cases.replay import State, replay
 from pytest_pageconsistency.cases.steps import CHECKER_OPS, OPERATIONS, WORD, Observes, Op, Step
+from pytest_pageconsistency.cases.storage import dump_programs, load_programs
 
 __all__ = [
     "CHECKER_OPS",
@@ -20,6 +21,8 @@ __all__ = [
     "Recorder",
     "State",
     "Step",
+    "dump_programs",
+    "load_programs",
     "named_fields",
     "observes_fields",
     "record",

@@ -7,7 +7,7 @@ first, on every architecture. Byte order shows only in `scribble` and `to_bytes`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pytest_pageconsistency.oracle.abi import Abi
@@ -225,6 +225,21 @@ class DualBitmap:
             memory = bytearray(words[index].to_bytes(size, order))
             memory[offset] = byte
             words[index] = int.from_bytes(memory, order)
+            self._recount(index)
+
+    def restore(
+        self, primary: tuple[int, Mapping[int, int]], secondary: tuple[int, Mapping[int, int]]
+    ) -> None:
+        """Let the memory be as it was: of each copy the background, and the words unlike it."""
+        for words, (background, written) in (
+            (self.primary, primary),
+            (self.secondary, secondary),
+        ):
+            words.fill(background)
+            words.update(written)
+        self._sound = consistent_word(self.abi, primary[0], secondary[0])
+        self._unlike.clear()
+        for index in self.primary.keys() | self.secondary.keys():
             self._recount(index)
 
     def word(self, copy: str, index: int) -> int:
