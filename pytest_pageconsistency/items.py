@@ -15,6 +15,7 @@ from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
 
 from pytest_pageconsistency.cases import CheckerRecorder, Program, Recorder
 from pytest_pageconsistency.target import Target
+from pytest_pageconsistency.unheard import Unheard
 from pytest_pageconsistency.verdict import Kind, TargetError
 
 CASE_FIXTURE = "dual_bitmap"
@@ -71,8 +72,9 @@ def record_item(item: pytest.Function, target: Target) -> Program | None:
     body = item.function if item.cls is None else getattr(item.cls(), item.originalname)
     if inspect.iscoroutinefunction(body) or inspect.isgeneratorfunction(body):
         raise TargetError(Kind.CASE_ERROR, "a case is a plain function: no async, no yield")
+    unheard = Unheard(item.config)
     try:
-        # What it prints belongs to its own run.
+        # What it prints, and what its threads raise, belongs to its own run.
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             body(**arguments)
     except AssertionError:
@@ -80,6 +82,8 @@ def record_item(item: pytest.Function, target: Target) -> Program | None:
         return program if program.bitmaps else None
     except (Exception, OutcomeException, SystemExit):
         return None
+    finally:
+        unheard.drop()
     program = recorder.program(item.nodeid)
     if not program.bitmaps:
         raise TargetError(

@@ -10,16 +10,13 @@ one takes other steps, all are recorded anew, and a kernel is made for what they
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from _pytest.runner import runtestprotocol
-from _pytest.threadexception import thread_exceptions
-from _pytest.unraisableexception import unraisable_exceptions
 from _pytest.warnings import catch_warnings_for_item
 
 from pytest_pageconsistency.batch import Batch
@@ -27,6 +24,7 @@ from pytest_pageconsistency.cases import Program, Recorder
 from pytest_pageconsistency.failure import other_steps_failure
 from pytest_pageconsistency.items import case_arch, is_plain, run_body
 from pytest_pageconsistency.quick_run import QuickRuns, needs_no_more, open_quick_runs
+from pytest_pageconsistency.unheard import Unheard
 
 IS_AHEAD = pytest.StashKey[bool]()
 """Set while an item runs ahead: it must not wait for its kernel."""
@@ -133,26 +131,16 @@ def _own_run(batch: Batch, item: pytest.Function) -> None:
     """Run a case's body, and check its steps; raises what either raises."""
     target = batch.target(case_arch(item))
     recorder = Recorder(target.abi)
-    others = [len(queue) for queue in _unheard(item.config)]
+    unheard = Unheard(item.config)
     try:
         returned = run_body(item, recorder, target)
     except Exception:
+        unheard.drop()
         check_memory(batch, item, recorder.program(item.nodeid))
         raise
-    raised = False
-    for queue, before in zip(_unheard(item.config), others, strict=True):
-        while len(queue) > before:
-            queue.pop()  # it comes again, when pytest listens
-            raised = True
-    if returned is None and not raised:
+    if returned is None and not unheard.drop():
         check_steps(batch, item, recorder.program(item.nodeid))
     # Else pytest has a word to say of it, in another run.
-
-
-def _unheard(config: pytest.Config) -> tuple[deque[Any], deque[Any]]:
-    """What threads, and objects that died, have raised and pytest has not told of yet."""
-    stash = config.stash
-    return stash.get(thread_exceptions, deque()), stash.get(unraisable_exceptions, deque())
 
 
 def _run_in_full(
