@@ -100,7 +100,8 @@ def _field_texts(program: Program, row: Row) -> dict[str, Any]:
     if row.number is None or not observes_fields(program.steps[row.number - 1].op):
         return {}
     op = program.steps[row.number - 1].op
-    texts = {}
+    named = named_fields(op, program.steps[row.number - 1].expected)
+    texts = {"names": [field.name for field in named]}
     for key, values in (("expected_text", row.expected), ("observed_text", row.observed)):
         # Those before the first one that is listed count, but do not show.
         fields = named_fields(op, (*[0] * row.first, *(values or ())))[row.first :]

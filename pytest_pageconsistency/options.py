@@ -276,11 +276,15 @@ def _checker(config: pytest.Config) -> Path | None:
 
 def _file(config: pytest.Config, option: str) -> Path | None:
     given = config.getoption(option)
-    if not given:
+    if given is None:
         return None
+    name = f"--{option.replace('_', '-')}"
+    if not given:
+        raise pytest.UsageError(f"{name} wants the name of a file")
     path = _absolute(config, given)
     if not path.is_file():
-        raise pytest.UsageError(f"--{option.replace('_', '-')}: there is no file {path}")
+        what = "a directory, not a file" if path.is_dir() else "no file"
+        raise pytest.UsageError(f"{name}: {path} is {what}")
     return path
 
 

@@ -11,6 +11,7 @@ from pytest_pageconsistency.kernel.patch_mail import Patch, mails
 from pytest_pageconsistency.kernel.series import series_steps
 from pytest_pageconsistency.kernel.tree import Tree
 from pytest_pageconsistency.resources import kunit_directory
+from pytest_pageconsistency.verdict import Kind, TargetError
 
 MESSAGES = "series/messages"
 """In kunit/: what each patch says; its first line is the subject."""
@@ -54,8 +55,16 @@ def _content(path: Path) -> bytes | None:
 
 def _run(options: argparse.Namespace) -> int:
     written = series_mails(open_tree(named_source(options)), kunit_directory())
-    options.directory.mkdir(parents=True, exist_ok=True)
-    for name, mail in written.items():
-        (options.directory / name).write_bytes(mail)
-        print(options.directory / name)
+    try:
+        options.directory.mkdir(parents=True, exist_ok=True)
+        for old in options.directory.glob("*.patch"):
+            if old.name not in written:
+                message = f"{old} is of another series, and git am would take it: remove it"
+                raise TargetError(Kind.CONFIG_ERROR, message)
+        for name, mail in written.items():
+            (options.directory / name).write_bytes(mail)
+            print(options.directory / name)
+    except OSError as error:
+        message = f"cannot write to {error.filename}: {error.strerror}"
+        raise TargetError(Kind.CONFIG_ERROR, message) from error
     return 0

@@ -130,6 +130,7 @@ def document(target: Target, damage: Damage, version: str = "6.12.63") -> dict[s
         },
         "tree": {"path": "/src/linux", "version": version, "commit": "c0ffee" * 6, "edited": True},
         "header": {"origin": "tree", "path": "/src/linux/x.h", "sha256": "ab" * 32},
+        "checker": {"origin": "ours", "path": "/src/ours/x.c", "sha256": "cd" * 32},
         "build_id": "0123456789abcdef",
         "timed_out": False,
         "seconds": {"config": 1.25, "build": 40.5, "boot": 2.0},

@@ -156,6 +156,7 @@ class TestResult:
         assert row["call"] == "free(355, 0)"
         assert row["observes"] == "fields"
         assert row["count"] == 10
+        assert row["names"][:3] == ["result", "violations", "tracked"]
         assert row["expected_text"][2] == "tracked=-1"
         assert row["observed_text"][2] == "tracked=1"
         assert row["expected_text"][7] == "events=1"

@@ -318,7 +318,10 @@ class TestOptions:
         ("option", "sentence"),
         [
             ("--kunit-arch=um,", "*--kunit-arch wants names, not 'um,'*"),
-            ("--kunit-header=none.h", "*--kunit-header: there is no file *none.h*"),
+            ("--kunit-header=none.h", "*--kunit-header: *none.h is no file*"),
+            ("--kunit-checker=none.c", "*--kunit-checker: *none.c is no file*"),
+            ("--kunit-checker=.", "*--kunit-checker: * is a directory, not a file*"),
+            ("--kunit-checker=", "*--kunit-checker wants the name of a file*"),
             ("--kunit-kconfig=KASAN", "*--kunit-kconfig wants CONFIG_NAME=value, not 'KASAN'*"),
             (
                 "--kunit-make-option=-k",

@@ -163,6 +163,7 @@ class TestNoFalseGreen:
         [
             ("result.json", {"tree": {"version": "6.1"}}),
             ("result.json", {"header": {"origin": "given", "sha256": "00" * 32}}),
+            ("result.json", {"checker": {"origin": "given", "sha256": "00" * 32}}),
             ("result.json", {"target": {"arch": "um", "bits_per_long": 32, "byteorder": "little"}}),
         ],
     )

@@ -15,6 +15,7 @@ from pytest_pageconsistency.cores import Cores
 from pytest_pageconsistency.kernel.place import Configuration
 from pytest_pageconsistency.kernel.qemu_configs import require_architecture
 from pytest_pageconsistency.kernel.series import series_files
+from pytest_pageconsistency.kernel.shadow import CHECKER
 from pytest_pageconsistency.kernel.user_boot import UserBoot, boot_user_space, image_path
 from pytest_pageconsistency.kernel.user_program import UserProgram, compile_program
 from pytest_pageconsistency.kernel.variants import Built, Sources, Variant, held_variant
@@ -120,6 +121,8 @@ def live_configuration(arch: str, settings: Settings, progress: Progress) -> Con
 def live_sources(tree: Path, settings: Settings) -> Sources:
     """Our test side, and the tree's files as the series changes them."""
     changed = series_files(tree, kunit_directory())
+    if settings.checker is not None:
+        changed[CHECKER] = settings.checker.read_bytes()
     makefile = changed.get("mm/Makefile") or (tree / "mm/Makefile").read_bytes()
     suite = {
         path.name: path.read_bytes()

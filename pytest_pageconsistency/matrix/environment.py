@@ -72,6 +72,7 @@ class Origin:
     version: str = ""
     commit: str = ""
     header: str = ""
+    checker: str = ""
     build_id: str = ""
     command: tuple[str, ...] = ()
 

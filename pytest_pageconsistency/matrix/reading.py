@@ -197,16 +197,21 @@ def _failure(document: Fields, cases: Mapping[str, CaseRecord]) -> Failure | Non
 
 
 def _origin(document: Fields) -> Origin:
-    tree, header = document.object("tree"), document.object("header")
+    tree = document.object("tree")
     commit = tree.text("commit", "")[:12]
-    sha256 = header.text("sha256", "")[:12]
     return Origin(
         version=tree.text("version", ""),
         commit=f"{commit} and edits" if commit and tree.flag("edited") else commit,
-        header=f"{header.text('origin', '')} {sha256}".strip(),
+        header=_source(document.object("header")),
+        checker=_source(document.object("checker")),
         build_id=document.text("build_id", ""),
         command=document.texts("command"),
     )
+
+
+def _source(fields: Fields) -> str:
+    """Where a source under test came from, and what identifies it."""
+    return f"{fields.text('origin', '')} {fields.text('sha256', '')[:12]}".strip()
 
 
 def _seconds(fields: Fields) -> dict[str, float]:

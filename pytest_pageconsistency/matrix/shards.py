@@ -135,6 +135,7 @@ def _kernel(part: Part) -> tuple[object, ...]:
         origin.version,
         origin.commit,
         origin.header,
+        origin.checker,
     )
 
 
