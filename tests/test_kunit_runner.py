@@ -294,6 +294,14 @@ def test_an_image_without_the_functions_asked_for(tmp_path: Path) -> None:
     assert verdict.message.startswith("the built kernel lacks pc_three, pc_two: ")
 
 
+def test_a_wrong_image_is_not_waited_for(tmp_path: Path) -> None:
+    """User Mode Linux boots while its image is looked at."""
+    request = changed(request_for(tmp_path, hang="exec"), abi=Abi(32, "big"), timeout=300)
+    began = time.monotonic()
+    assert refused(request).kind is Kind.IMAGE_MISMATCH
+    assert time.monotonic() - began < 100
+
+
 def test_an_image_for_another_abi(tmp_path: Path) -> None:
     verdict = refused(changed(request_for(tmp_path), abi=Abi(32, "big")))
     assert verdict.kind is Kind.IMAGE_MISMATCH

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pytest_pageconsistency.kernel.cache import raise_if_disk_full
@@ -37,10 +37,15 @@ class BootOptions:
 
 
 def boot(
-    configuration: Configuration, place: Place, options: BootOptions, progress: Progress
+    configuration: Configuration,
+    place: Place,
+    options: BootOptions,
+    progress: Progress,
+    watch: Callable[[], None] = lambda: None,
 ) -> Completed:
     """Run `kunit.py exec` and return its output, which holds the whole console.
 
+    `watch` is called about four times a second; what it raises ends the boot.
     A kernel that crashes, hangs or floods is no error here. TargetError (CONFIG_ERROR) where
     kunit.py could not start it.
     """
@@ -60,12 +65,17 @@ def boot(
         arguments += [f"--qemu_args={shlex.quote(argument)}" for argument in options.qemu_args]
     arguments += [f"--kernel_args={argument}" for argument in options.kernel_arguments]
     command = kunit_command(configuration, place, "exec", *arguments, options.filter_glob)
+
+    def tick(size: int) -> None:
+        watch()
+        progress.tick(f"({size // 1024} KiB of console)")
+
     done = run(
         command,
         limits=Limits(
             seconds=options.timeout, output=options.output_limit, interrupt=True, grace=2
         ),
-        tick=lambda size: progress.tick(f"({size // 1024} KiB of console)"),
+        tick=tick,
         marker=str(place.root),
     )
     ended_by_us = done.timed_out or done.overflowed

@@ -140,8 +140,13 @@ def _check_and_boot(
         return elf, boot(request.configuration, place, request.options, progress)
     with Background(1) as background:
         checked = background.submit(_checked_image, request, place)
+
+        def watch() -> None:
+            if checked.done():
+                checked.result()  # a wrong image need not come to an end
+
         try:
-            booted = boot(request.configuration, place, request.options, progress)
+            booted = boot(request.configuration, place, request.options, progress, watch)
         finally:
             elf = background.wait(checked)  # what is wrong with the image explains the boot
     return elf, booted
