@@ -241,19 +241,25 @@ static void pc_add_event(char *line)
 	pc_machine.events++;
 }
 
+static __printf(1, 0) void pc_hear(const char *fmt, va_list args)
+{
+	char line[PC_MESSAGE_SIZE];
+
+	vscnprintf(line, sizeof(line), fmt, args);
+	pc_add_event(line);
+}
+
 /**
  * pc_message() - in place of printk()
  * @fmt: the format, with its level if it has one
  */
 void pc_message(const char *fmt, ...)
 {
-	char line[PC_MESSAGE_SIZE];
 	va_list args;
 
 	va_start(args, fmt);
-	vscnprintf(line, sizeof(line), fmt, args);
+	pc_hear(fmt, args);
 	va_end(args);
-	pc_add_event(line);
 }
 
 /**
@@ -262,14 +268,12 @@ void pc_message(const char *fmt, ...)
  */
 void pc_warn(const char *fmt, ...)
 {
-	char line[PC_MESSAGE_SIZE];
 	va_list args;
 
-	va_start(args, fmt);
-	vscnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
 	pc_machine.warnings++;
-	pc_add_event(line);
+	va_start(args, fmt);
+	pc_hear(fmt, args);
+	va_end(args);
 }
 
 /**
